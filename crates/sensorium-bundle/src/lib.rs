@@ -1,0 +1,1 @@
+//! One file that is enough to predict: config, fitted preprocessing, weights and report.

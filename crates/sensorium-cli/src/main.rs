@@ -1,0 +1,2 @@
+//! The `sensorium` command.
+fn main() {}

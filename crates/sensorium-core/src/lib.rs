@@ -1,0 +1,15 @@
+//! Names, shapes, seeds, errors and hints: what every other crate speaks in.
+//!
+//! No tensors and no input or output live here.
+
+pub mod config;
+mod error;
+mod name;
+mod seed;
+mod shape;
+
+pub use config::ConfigError;
+pub use error::{Hint, nearest};
+pub use name::{CellRef, ColumnName};
+pub use seed::Seed;
+pub use shape::{FeatureShape, Layout};

@@ -1,0 +1,1 @@
+//! Judges predictions of a whole split: metrics, intervals and baselines. No tensors.

@@ -1,0 +1,11 @@
+//! From a cell to [`Features`]: decoders, tokenizers and signal processing, fitted on train alone.
+//!
+//! No tensors, and no row knows another. A modality is one file and one line in `list.rs`.
+
+mod error;
+mod features;
+mod modality;
+
+pub use error::ModalityError;
+pub use features::Features;
+pub use modality::Modality;

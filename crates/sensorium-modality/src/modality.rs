@@ -1,0 +1,53 @@
+//! The role that every modality plays.
+
+use sensorium_core::{ConfigError, FeatureShape};
+use sensorium_table::{Cell, Column, TrainRows};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Features, ModalityError};
+
+/// A modality fitted to one column: it turns that column's cells into features.
+///
+/// The value itself is what was learned from the train rows; it is stored in the bundle and is all
+/// that prediction needs.
+pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
+    /// What the user wrote under `preprocessing`.
+    type Config: Clone + Default + Serialize + DeserializeOwned + Send + Sync;
+    /// What a cell holds once decoded: pixels, samples, text or a number.
+    type Decoded;
+
+    /// Checks every field of the config against its documented range.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first field out of its range, its path relative to `preprocessing`.
+    fn check(config: &Self::Config) -> Result<(), ConfigError>;
+
+    /// Learns what the modality needs (sizes, vocabulary, mean, scale) from train rows alone.
+    ///
+    /// A cell that cannot be decoded is passed over here: the pass over all rows that follows
+    /// names it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModalityError`] where no train row holds a usable cell.
+    fn fit(
+        config: &Self::Config,
+        column: Column<'_>,
+        rows: &TrainRows,
+    ) -> Result<Self, ModalityError>;
+
+    /// The sizes of the features that [`Modality::features`] makes.
+    fn shape(&self) -> FeatureShape;
+
+    /// Decodes a cell, or gives `None` where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ModalityError`] naming the cell, what was got and what was expected.
+    fn decode(&self, cell: &Cell<'_>) -> Result<Option<Self::Decoded>, ModalityError>;
+
+    /// Turns a decoded cell into features of [`Modality::shape`].
+    fn features(&self, decoded: &Self::Decoded) -> Features;
+}

@@ -1,0 +1,28 @@
+//! Encoders of pictures.
+
+use burn::tensor::Tensor;
+
+use crate::Encoded;
+
+/// Reads a picture into an embedding.
+pub trait GridEncoder {
+    /// # Shapes
+    ///
+    /// - `values`: `[P, C, H, W]`, `P` at least 1
+    /// - returns: one token for each cell of the last feature map
+    fn forward(&self, values: Tensor<4>) -> Encoded;
+
+    /// `D` of what [`GridEncoder::forward`] returns.
+    fn output_width(&self) -> usize;
+}
+
+/// The sizes of the pictures that an encoder will read.
+#[derive(Clone, Copy, Debug)]
+pub struct GridInput {
+    /// `C`.
+    pub channels: usize,
+    /// `H`, in pixels.
+    pub height: usize,
+    /// `W`, in pixels.
+    pub width: usize,
+}

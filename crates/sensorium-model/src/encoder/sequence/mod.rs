@@ -1,0 +1,54 @@
+//! Encoders of token ids and of vectors in time; each one reads both.
+
+use burn::tensor::{Bool, Int, Tensor};
+
+use crate::Encoded;
+
+/// Reads a sequence into an embedding. Padding must not reach any output.
+pub trait SequenceEncoder {
+    /// # Shapes
+    ///
+    /// - `input`: `P` sequences, `P` at least 1, padded to `T`
+    /// - returns: tokens of the same or a shorter `T`
+    fn forward(&self, input: SequenceBatch) -> Encoded;
+
+    /// `D` of what [`SequenceEncoder::forward`] returns.
+    fn output_width(&self) -> usize;
+}
+
+/// Padded sequences with their mask.
+#[derive(Clone, Debug)]
+pub struct SequenceBatch {
+    /// Ids or vectors.
+    pub steps: SequenceSteps,
+    /// True where a step is real, false where it is padding: `[P, T]`.
+    pub mask: Tensor<2, Bool>,
+}
+
+/// The steps of padded sequences.
+#[derive(Clone, Debug)]
+pub enum SequenceSteps {
+    /// Token ids: `[P, T]`.
+    Tokens(Tensor<2, Int>),
+    /// Vectors: `[P, T, D]`.
+    Values(Tensor<3>),
+}
+
+/// The sizes of the sequences that an encoder will read.
+#[derive(Clone, Copy, Debug)]
+pub enum SequenceInput {
+    /// Token ids, embedded by the encoder.
+    Tokens {
+        /// The number of ids.
+        vocabulary_size: usize,
+        /// The longest `T`.
+        max_length: usize,
+    },
+    /// Vectors, read as they are.
+    Values {
+        /// `D`.
+        width: usize,
+        /// The longest `T`.
+        max_length: usize,
+    },
+}

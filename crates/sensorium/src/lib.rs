@@ -1,0 +1,1 @@
+//! Load a bundle and predict: what a Rust program depends on.
