@@ -1,0 +1,202 @@
+//! What a user may write under an image column's `preprocessing`.
+
+use sensorium_core::ConfigError;
+use sensorium_core::config::in_range;
+use serde::{Deserialize, Serialize};
+
+use super::decode::Limits;
+use crate::MissingValueStrategy;
+
+/// The greatest `height` and `width` that pictures are resized to, in pixels.
+pub const MAX_SIDE: usize = 4096;
+
+/// The greatest value of `max_pixels`; a picture of that size takes up to 8 GB while decoded.
+pub const MAX_MAX_PIXELS: u64 = 1_000_000_000;
+
+/// How pictures are sized and scaled.
+///
+/// | key                        | default         | unit     | range                            |
+/// |----------------------------|-----------------|----------|----------------------------------|
+/// | `missing_value_strategy`   | `mask`          |          | `mask`                           |
+/// | `height`, `width`          | inferred        | pixels   | 1 to [`MAX_SIDE`]; both or none  |
+/// | `infer_image_dimensions`   | true            |          | false only with the two above    |
+/// | `infer_image_max_height`   | 256             | pixels   | 1 to [`MAX_SIDE`]                |
+/// | `infer_image_max_width`    | 256             | pixels   | 1 to [`MAX_SIDE`]                |
+/// | `infer_image_sample_size`  | 100             | pictures | 1 or more                        |
+/// | `num_channels`             | 3               |          | 1 (grey) or 3 (RGB)              |
+/// | `resize_method`            | `interpolate`   |          | `interpolate`, `crop_or_pad`     |
+/// | `standardize_image`        | `train`         |          | `train`, `imagenet1k` or null    |
+/// | `max_pixels`               | 100 million     | pixels   | 1 to [`MAX_MAX_PIXELS`]          |
+///
+/// The keys are Ludwig's but `max_pixels`. Differences to Ludwig: `standardize_image: train` exists
+/// and is the default (Ludwig's is null); `missing_value_strategy` is `mask` alone; `num_channels`
+/// is 3 where not given, whatever the pictures have; sizes are inferred from a sample spread over
+/// the train rows, not from the first rows of the table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImageConfig {
+    /// What an absent picture becomes.
+    pub missing_value_strategy: MissingValueStrategy,
+    /// The height that every picture is brought to, in pixels.
+    pub height: Option<usize>,
+    /// The width that every picture is brought to, in pixels.
+    pub width: Option<usize>,
+    /// Whether height and width, where not given, are the mean of those in the train rows.
+    pub infer_image_dimensions: bool,
+    /// The greatest inferred height, in pixels.
+    pub infer_image_max_height: usize,
+    /// The greatest inferred width, in pixels.
+    pub infer_image_max_width: usize,
+    /// The number of train pictures whose sizes are averaged.
+    pub infer_image_sample_size: usize,
+    /// 1 for grey, 3 for RGB.
+    pub num_channels: usize,
+    /// How a picture is brought to height and width.
+    pub resize_method: ResizeMethod,
+    /// How values are scaled; `None` leaves them in 0 to 1.
+    pub standardize_image: Option<Standardize>,
+    /// The most pixels that a picture may have, checked before memory is taken for them.
+    pub max_pixels: u64,
+}
+
+/// How a picture is brought to the column's height and width.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResizeMethod {
+    /// Antialiased bilinear, as Pillow's `Resampling.BILINEAR`; the ratio of the sides may change.
+    #[default]
+    Interpolate,
+    /// The middle is cut out where the picture is larger, its edge pixels are repeated where smaller.
+    CropOrPad,
+}
+
+/// By what the values, first brought to 0 to 1, are shifted and scaled, channel by channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standardize {
+    /// Mean and deviation of a sample of the train pictures.
+    Train,
+    /// Mean and deviation of ImageNet-1k, which most pretrained encoders expect.
+    #[serde(rename = "imagenet1k")]
+    ImageNet1k,
+}
+
+impl Default for ImageConfig {
+    fn default() -> Self {
+        Self {
+            missing_value_strategy: MissingValueStrategy::Mask,
+            height: None,
+            width: None,
+            infer_image_dimensions: true,
+            infer_image_max_height: 256,
+            infer_image_max_width: 256,
+            infer_image_sample_size: 100,
+            num_channels: 3,
+            resize_method: ResizeMethod::Interpolate,
+            standardize_image: Some(Standardize::Train),
+            max_pixels: Limits::default().max_pixels,
+        }
+    }
+}
+
+impl ImageConfig {
+    /// Checks every field against its documented range.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first field out of its range, or for sizes that are neither given
+    /// nor inferred.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (key, side) in [("height", self.height), ("width", self.width)] {
+            side.map_or(Ok(()), |side| in_range(key, side, 1..=MAX_SIDE))?;
+        }
+        self.check_that_sizes_are_known()?;
+        in_range("infer_image_max_height", self.infer_image_max_height, 1..=MAX_SIDE)?;
+        in_range("infer_image_max_width", self.infer_image_max_width, 1..=MAX_SIDE)?;
+        in_range("infer_image_sample_size", self.infer_image_sample_size, 1..)?;
+        if !matches!(self.num_channels, 1 | 3) {
+            return Err(ConfigError::invalid("num_channels", self.num_channels, "1 or 3"));
+        }
+        in_range("max_pixels", self.max_pixels, 1..=MAX_MAX_PIXELS)
+    }
+
+    fn check_that_sizes_are_known(&self) -> Result<(), ConfigError> {
+        let conflict = |problem: &str, advice: &str| {
+            let (problem, advice) = (problem.to_owned(), advice.to_owned());
+            Err(ConfigError::Conflict { at: String::new(), problem, advice })
+        };
+        match (self.height, self.width) {
+            (Some(_), None) => conflict("`height` is given without `width`", "give both or none"),
+            (None, Some(_)) => conflict("`width` is given without `height`", "give both or none"),
+            (None, None) if !self.infer_image_dimensions => conflict(
+                "`height` and `width` are not given and `infer_image_dimensions` is false",
+                "give `height` and `width`, or set `infer_image_dimensions: true`",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::Hint;
+    use sensorium_core::config::read;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn mistake(value: Value) -> String {
+        let error = read::<ImageConfig>(value).and_then(|config| config.check()).unwrap_err();
+        format!("{error} ({})", error.hint().unwrap_or_default())
+    }
+
+    #[test]
+    fn the_default_is_in_its_ranges_and_survives_being_written() {
+        let config = ImageConfig::default();
+        config.check().unwrap();
+        let written = serde_json::to_value(&config).unwrap();
+        assert_eq!(read::<ImageConfig>(written).unwrap(), config);
+    }
+
+    #[test]
+    fn null_and_absent_standardisation_differ() {
+        let config: ImageConfig = read(json!({"standardize_image": null})).unwrap();
+        assert_eq!(config.standardize_image, None);
+        let config: ImageConfig = read(json!({})).unwrap();
+        assert_eq!(config.standardize_image, Some(Standardize::Train));
+        let config: ImageConfig = read(json!({"standardize_image": "imagenet1k"})).unwrap();
+        assert_eq!(config.standardize_image, Some(Standardize::ImageNet1k));
+    }
+
+    #[test]
+    fn unknown_keys_and_values_are_refused_with_the_nearest() {
+        assert!(mistake(json!({"hieght": 3})).contains("did you mean `height`?"));
+        assert!(mistake(json!({"resize_method": "crop"})).contains("did you mean `crop_or_pad`?"));
+        assert!(mistake(json!({"missing_value_strategy": "bfill"})).contains("valid: mask"));
+    }
+
+    #[test]
+    fn values_out_of_range_say_the_range() {
+        for (config, expected) in [
+            (json!({"height": 0, "width": 4}), "`height` is 0, but 1 to 4096 was expected"),
+            (json!({"height": 4, "width": 4097}), "`width` is 4097, but 1 to 4096 was expected"),
+            (json!({"num_channels": 2}), "`num_channels` is 2, but 1 or 3 was expected"),
+            (json!({"infer_image_max_height": 0}), "`infer_image_max_height` is 0, but 1 to"),
+            (json!({"infer_image_max_width": 5000}), "`infer_image_max_width` is 5000, but 1 to"),
+            (json!({"infer_image_sample_size": 0}), "`infer_image_sample_size` is 0, but 1 or"),
+            (json!({"max_pixels": 0}), "`max_pixels` is 0, but 1 to 1000000000 was expected"),
+        ] {
+            let message = mistake(config);
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_given_both_or_inferred() {
+        assert!(mistake(json!({"height": 64})).contains("`height` is given without `width`"));
+        assert!(mistake(json!({"width": 64})).contains("`width` is given without `height`"));
+        assert!(mistake(json!({"infer_image_dimensions": false})).contains("are not given"));
+        let given = json!({"height": 64, "width": 32, "infer_image_dimensions": false});
+        read::<ImageConfig>(given).unwrap().check().unwrap();
+    }
+}
