@@ -114,17 +114,18 @@ impl ImageConfig {
         in_range("infer_image_max_height", self.infer_image_max_height, 1..=MAX_SIDE)?;
         in_range("infer_image_max_width", self.infer_image_max_width, 1..=MAX_SIDE)?;
         in_range("infer_image_sample_size", self.infer_image_sample_size, 1..)?;
-        if !matches!(self.num_channels, 1 | 3) {
-            return Err(ConfigError::invalid("num_channels", self.num_channels, "1 or 3"));
+        in_range("max_pixels", self.max_pixels, 1..=MAX_MAX_PIXELS)?;
+        match (self.num_channels, self.standardize_image) {
+            (1, Some(Standardize::ImageNet1k)) => conflict(
+                "`standardize_image: imagenet1k` is for 3 channels, but `num_channels` is 1",
+                "set `standardize_image: train`, or `num_channels: 3`",
+            ),
+            (1 | 3, _) => Ok(()),
+            (other, _) => Err(ConfigError::invalid("num_channels", other, "1 or 3")),
         }
-        in_range("max_pixels", self.max_pixels, 1..=MAX_MAX_PIXELS)
     }
 
     fn check_that_sizes_are_known(&self) -> Result<(), ConfigError> {
-        let conflict = |problem: &str, advice: &str| {
-            let (problem, advice) = (problem.to_owned(), advice.to_owned());
-            Err(ConfigError::Conflict { at: String::new(), problem, advice })
-        };
         match (self.height, self.width) {
             (Some(_), None) => conflict("`height` is given without `width`", "give both or none"),
             (None, Some(_)) => conflict("`width` is given without `height`", "give both or none"),
@@ -135,6 +136,11 @@ impl ImageConfig {
             _ => Ok(()),
         }
     }
+}
+
+fn conflict(problem: &str, advice: &str) -> Result<(), ConfigError> {
+    let (problem, advice) = (problem.to_owned(), advice.to_owned());
+    Err(ConfigError::Conflict { at: String::new(), problem, advice })
 }
 
 #[cfg(test)]
@@ -172,7 +178,7 @@ mod tests {
     fn unknown_keys_and_values_are_refused_with_the_nearest() {
         assert!(mistake(json!({"hieght": 3})).contains("did you mean `height`?"));
         assert!(mistake(json!({"resize_method": "crop"})).contains("did you mean `crop_or_pad`?"));
-        assert!(mistake(json!({"missing_value_strategy": "bfill"})).contains("valid: mask"));
+        assert!(mistake(json!({"missing_value_strategy": "bfill"})).contains("`mask`"));
     }
 
     #[test]
@@ -192,10 +198,12 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_given_both_or_inferred() {
+    fn keys_that_do_not_go_together_are_refused() {
         assert!(mistake(json!({"height": 64})).contains("`height` is given without `width`"));
         assert!(mistake(json!({"width": 64})).contains("`width` is given without `height`"));
         assert!(mistake(json!({"infer_image_dimensions": false})).contains("are not given"));
+        let gray = json!({"num_channels": 1, "standardize_image": "imagenet1k"});
+        assert!(mistake(gray).contains("is for 3 channels"));
         let given = json!({"height": 64, "width": 32, "infer_image_dimensions": false});
         read::<ImageConfig>(given).unwrap().check().unwrap();
     }

@@ -1,0 +1,93 @@
+//! JPEG, straight from its decoder: one pass over the headers, and no copy of the file.
+
+use image::metadata::Orientation;
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+use super::decode::{MAX_FILE_SIDE, PictureSize};
+
+/// A JPEG file whose headers were read.
+pub(super) struct JpegFile<'a> {
+    bytes: &'a [u8],
+    decoder: JpegDecoder<ZCursor<&'a [u8]>>,
+    size: PictureSize,
+}
+
+impl<'a> JpegFile<'a> {
+    /// Reads the headers, taking no memory for pixels.
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, String> {
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
+        decoder.decode_headers().map_err(|error| format!("{error:?}"))?;
+        let (width, height) = decoder.dimensions().ok_or("it has no frame header")?;
+        let [height, width] = [height, width].map(u32::try_from);
+        let (Ok(height), Ok(width)) = (height, width) else {
+            return Err("its sides are not JPEG's".to_owned());
+        };
+        Ok(Self { bytes, decoder, size: PictureSize { height, width } })
+    }
+
+    /// The size as stored, before the orientation is obeyed.
+    pub(super) const fn size(&self) -> PictureSize {
+        self.size
+    }
+
+    /// What EXIF asks for; a damaged EXIF block asks for nothing.
+    pub(super) fn orientation(&self) -> Orientation {
+        let asked = self.decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+        asked.unwrap_or(Orientation::NoTransforms)
+    }
+
+    /// Decodes the pixels to RGB, from gray, YCbCr, CMYK and YCCK alike.
+    pub(super) fn into_rgb(mut self) -> Result<Vec<u8>, String> {
+        if let Some(ColorSpace::MultiBand(_)) = self.decoder.input_colorspace() {
+            return Err("its number of color components is neither 1, 3 nor 4".to_owned());
+        }
+        if !is_complete(self.bytes) {
+            return Err("it has no end".to_owned());
+        }
+        // Stray bytes between headers are harmless. A fault in the pixels is not: a lenient decoder
+        // would paint gray what it cannot read.
+        self.decoder.set_options(options().set_strict_mode(true));
+        let num_bytes = self.decoder.output_buffer_size().ok_or("it has no frame header")?;
+        let mut pixels = vec![0; num_bytes];
+        self.decoder.decode_into(&mut pixels).map_err(|error| format!("{error:?}"))?;
+        Ok(pixels)
+    }
+}
+
+fn options() -> DecoderOptions {
+    let max_side = MAX_FILE_SIDE as usize;
+    DecoderOptions::default()
+        .jpeg_set_out_colorspace(ColorSpace::RGB)
+        .set_strict_mode(false)
+        .set_max_width(max_side)
+        .set_max_height(max_side)
+}
+
+/// Whether an end marker follows the first scan. Data of a scan cannot hold one by chance, but a
+/// thumbnail inside a header has its own, so headers are stepped over.
+fn is_complete(bytes: &[u8]) -> bool {
+    const END: [u8; 2] = [0xff, 0xd9];
+    scans_of(bytes).is_none_or(|scans| scans.windows(2).rev().any(|pair| pair == END))
+}
+
+/// What follows the first start-of-scan marker, or `None` where the headers are not in order.
+fn scans_of(bytes: &[u8]) -> Option<&[u8]> {
+    const START_OF_SCAN: u8 = 0xda;
+    let mut rest = bytes.get(2..)?;
+    loop {
+        let (&first, after) = rest.split_first()?;
+        let (&marker, after_marker) = after.split_first()?;
+        match (first, marker) {
+            (0xff, START_OF_SCAN) => return Some(after_marker),
+            (0xff, 0xff) => rest = after,
+            (0xff, _) => {
+                let length = u16::from_be_bytes(*after_marker.first_chunk()?);
+                rest = after_marker.get(usize::from(length)..)?;
+            }
+            _ => return None,
+        }
+    }
+}
