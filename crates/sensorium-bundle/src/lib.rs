@@ -1,1 +1,17 @@
 //! One file that is enough to predict: config, fitted preprocessing, weights and report.
+//!
+//! [`Config`] is what a model was asked to be, [`Fitted`] what its preprocessing learned from the
+//! train rows, [`Predictor`] both with the model's weights. Nothing here knows the training loop.
+
+pub mod config;
+mod error;
+mod file;
+mod fitted;
+mod predict;
+pub mod sealed;
+
+pub use config::Config;
+pub use error::BundleError;
+pub use file::{Bundle, FORMAT_VERSION};
+pub use fitted::Fitted;
+pub use predict::{OutputScores, Prediction, Predictor, RowPrediction};

@@ -1,0 +1,223 @@
+//! The config: Ludwig's dialect, read, resolved and checked.
+//!
+//! Source of the keys: Ludwig's configuration reference (<https://ludwig.ai>); `docs/configuration.md`
+//! lists the subset that is read and where it differs.
+
+mod feature;
+mod section;
+mod trainer;
+
+use sensorium_core::{ColumnName, ConfigError, Seed, config};
+use sensorium_model::{ModelSpec, combiner::CombinerConfig};
+use sensorium_table::{SplitConfig, Table};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use feature::{InputFeature, OutputFeature};
+pub use trainer::{
+    Decay, GradientClipping, Optimizer, OptimizerKind, Scheduler, TrainerConfig, TrainerKind,
+};
+
+use crate::BundleError;
+
+/// A whole config, every default filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// What goes in, in the order that subset names follow.
+    pub input_features: Vec<InputFeature>,
+    /// How the inputs' embeddings are joined.
+    pub combiner: CombinerConfig,
+    /// What comes out; several are learned together.
+    pub output_features: Vec<OutputFeature>,
+    /// Which rows train, validate and test.
+    pub split: SplitConfig,
+    /// How the model is trained.
+    pub trainer: TrainerConfig,
+    /// The root of every random choice.
+    pub random_seed: Seed,
+}
+
+/// The top level as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    input_features: Vec<Map<String, Value>>,
+    output_features: Vec<Map<String, Value>>,
+    #[serde(default)]
+    combiner: Value,
+    #[serde(default)]
+    preprocessing: WrittenPreprocessing,
+    #[serde(default)]
+    defaults: Map<String, Value>,
+    #[serde(default)]
+    trainer: Value,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read so that any other kind is refused")]
+    model_type: ModelType,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read so that any other kind is refused")]
+    backend: Backend,
+    #[serde(default)]
+    #[expect(dead_code, reason = "Ludwig writes it, nothing depends on it")]
+    ludwig_version: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WrittenPreprocessing {
+    split: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ModelType {
+    #[default]
+    Ecd,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(dead_code, reason = "read so that any other kind is refused")]
+struct Backend {
+    r#type: BackendKind,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BackendKind {
+    #[default]
+    Local,
+}
+
+/// Parses YAML; the place of a syntax error is in its message.
+///
+/// # Errors
+///
+/// [`BundleError::Yaml`] where the text is not YAML.
+pub fn parse_yaml(text: &str) -> Result<Value, BundleError> {
+    serde_saphyr::from_str(text).map_err(|error| BundleError::Yaml(error.to_string()))
+}
+
+/// Sets one key of a config as written, such as `combiner.type` to `concat`.
+///
+/// The value is read as YAML, so `3` is a number and `[3, 5]` a list.
+///
+/// # Errors
+///
+/// [`ConfigError`] where the path leads through something that is not a section.
+pub fn set(config: &mut Value, path: &str, value: &str) -> Result<(), BundleError> {
+    let value = parse_yaml(value)?;
+    let mut section = config;
+    for key in path.split('.') {
+        section = match section {
+            Value::Array(items) => key
+                .parse::<usize>()
+                .ok()
+                .and_then(|index| items.get_mut(index))
+                .ok_or_else(|| ConfigError::invalid(path, key, "the index of a list's item"))?,
+            Value::Object(map) => map.entry(key).or_insert(Value::Null),
+            other => {
+                if !other.is_null() {
+                    return Err(ConfigError::invalid(path, other, "a section").into());
+                }
+                *other = Value::Object(Map::new());
+                other.as_object_mut().expect("just made").entry(key).or_insert(Value::Null)
+            }
+        };
+    }
+    *section = value;
+    Ok(())
+}
+
+impl Config {
+    /// Resolves a config as written: defaults filled in, every key and value checked, every column
+    /// looked up in the table and, where a feature has no `type`, guessed from it.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] for the first mistake, its place named.
+    pub fn resolve(
+        written: Value,
+        table: &Table,
+        random_seed: Seed,
+    ) -> Result<Self, BundleError> {
+        let written: Written = config::read(written)?;
+        let resolved = Self {
+            input_features: feature::inputs(written.input_features, &written.defaults, table)?,
+            combiner: combiner(written.combiner)?,
+            output_features: feature::outputs(written.output_features, &written.defaults, table)?,
+            split: split(written.preprocessing.split)?,
+            trainer: trainer::read(written.trainer)?,
+            random_seed,
+        };
+        resolved.check_names()?;
+        resolved.trainer.check_validation(&resolved.output_features)?;
+        Ok(resolved)
+    }
+
+    /// The model that this config describes, once the features' shapes are known.
+    pub(crate) fn model_spec(&self, fitted: &crate::Fitted) -> ModelSpec {
+        ModelSpec {
+            inputs: self
+                .input_features
+                .iter()
+                .zip(&fitted.inputs)
+                .map(|(feature, modality)| feature.spec(modality))
+                .collect(),
+            combiner: self.combiner.clone(),
+            outputs: self
+                .output_features
+                .iter()
+                .zip(&fitted.targets)
+                .map(|(feature, target)| feature.spec(target))
+                .collect(),
+        }
+    }
+
+    fn check_names(&self) -> Result<(), ConfigError> {
+        let inputs = self.input_features.iter().map(|feature| &feature.name);
+        let outputs = self.output_features.iter().map(|feature| &feature.name);
+        no_repeats("input_features", inputs)?;
+        no_repeats("output_features", outputs)?;
+        self.no_target_is_an_input()
+    }
+
+    fn no_target_is_an_input(&self) -> Result<(), ConfigError> {
+        for output in &self.output_features {
+            if self.input_features.iter().any(|input| input.column == output.column) {
+                return Err(ConfigError::Conflict {
+                    at: "output_features".to_owned(),
+                    problem: format!("column `{}` is an input too", output.column),
+                    advice: "a model that reads its own answer learns nothing; remove one".into(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn no_repeats<'a>(
+    section: &str,
+    names: impl ExactSizeIterator<Item = &'a ColumnName>,
+) -> Result<(), ConfigError> {
+    if names.len() == 0 {
+        return Err(ConfigError::invalid(section, "empty", "at least one feature"));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(ConfigError::invalid(section, format!("`{name}` twice"), "each name once"));
+        }
+    }
+    Ok(())
+}
+
+fn combiner(written: Value) -> Result<CombinerConfig, ConfigError> {
+    let (name, rest) = section::component(written, "transformer", "combiner")?;
+    CombinerConfig::read(&name, rest).map_err(|error| error.under("combiner"))
+}
+
+fn split(written: Value) -> Result<SplitConfig, ConfigError> {
+    let written = if written.is_null() { Value::Object(Map::new()) } else { written };
+    SplitConfig::read(written).map_err(|error| error.under("preprocessing.split"))
+}

@@ -1,0 +1,219 @@
+//! `input_features` and `output_features`.
+
+use sensorium_core::{ColumnName, ConfigError, Layout, config};
+use sensorium_modality::target::{FittedTarget, TargetConfig};
+use sensorium_modality::{FittedModality, ModalityConfig, infer};
+use sensorium_model::encoder::EncoderConfig;
+use sensorium_model::head::HeadConfig;
+use sensorium_model::loss::LossConfig;
+use sensorium_model::{InputSpec, OutputSpec};
+use sensorium_table::Table;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::section::{component, over};
+use crate::BundleError;
+
+/// One input: a column, what it holds and what reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InputFeature {
+    /// Its name in reports and subset names.
+    pub name: ColumnName,
+    /// The table's column; the name where the config does not say.
+    pub column: ColumnName,
+    /// `type` and `preprocessing`.
+    pub modality: ModalityConfig,
+    /// `encoder`.
+    pub encoder: EncoderConfig,
+}
+
+/// One output: a column, what it holds and how it is learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputFeature {
+    /// Its name in reports and predictions.
+    pub name: ColumnName,
+    /// The table's column; the name where the config does not say.
+    pub column: ColumnName,
+    /// `type` and `preprocessing`.
+    pub target: TargetConfig,
+    /// `decoder`.
+    pub decoder: HeadConfig,
+    /// `loss`.
+    pub loss: LossConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenInput {
+    name: ColumnName,
+    column: Option<ColumnName>,
+    r#type: Option<String>,
+    #[serde(default)]
+    preprocessing: Value,
+    #[serde(default)]
+    encoder: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenOutput {
+    name: ColumnName,
+    column: Option<ColumnName>,
+    r#type: Option<String>,
+    #[serde(default)]
+    preprocessing: Value,
+    #[serde(default)]
+    decoder: Value,
+    #[serde(default)]
+    loss: Value,
+}
+
+type Defaults = Map<String, Value>;
+
+pub(super) fn inputs(
+    written: Vec<Map<String, Value>>,
+    defaults: &Defaults,
+    table: &Table,
+) -> Result<Vec<InputFeature>, BundleError> {
+    let read = |(index, feature)| {
+        input(feature, defaults, table)
+            .map_err(|error| error.under(&format!("input_features[{index}]")))
+    };
+    written.into_iter().enumerate().map(read).collect()
+}
+
+pub(super) fn outputs(
+    written: Vec<Map<String, Value>>,
+    defaults: &Defaults,
+    table: &Table,
+) -> Result<Vec<OutputFeature>, BundleError> {
+    let read = |(index, feature)| {
+        output(feature, defaults, table)
+            .map_err(|error| error.under(&format!("output_features[{index}]")))
+    };
+    written.into_iter().enumerate().map(read).collect()
+}
+
+fn input(
+    written: Map<String, Value>,
+    defaults: &Defaults,
+    table: &Table,
+) -> Result<InputFeature, BundleError> {
+    let written: WrittenInput = config::read(Value::Object(written))?;
+    let column = written.column.unwrap_or_else(|| written.name.clone());
+    let kind = kind_or_guess(written.r#type, &column, table)?;
+    let default = |key| default_of(defaults, &kind, key);
+
+    let modality = ModalityConfig::read(&kind, section(default("preprocessing"), written.preprocessing))
+        .map_err(|error| below_preprocessing(error, ModalityConfig::COMPONENTS, &kind))?;
+    let layout = modality.layout();
+    let encoder = over(default("encoder"), written.encoder);
+    let (name, rest) = component(encoder, default_encoder(layout), "encoder")?;
+    let encoder =
+        EncoderConfig::read(layout, &name, rest).map_err(|error| error.under("encoder"))?;
+    Ok(InputFeature { name: written.name, column, modality, encoder })
+}
+
+fn output(
+    written: Map<String, Value>,
+    defaults: &Defaults,
+    table: &Table,
+) -> Result<OutputFeature, BundleError> {
+    let written: WrittenOutput = config::read(Value::Object(written))?;
+    let column = written.column.unwrap_or_else(|| written.name.clone());
+    let kind = kind_or_guess(written.r#type, &column, table)?;
+    let default = |key| default_of(defaults, &kind, key);
+
+    let target = TargetConfig::read(&kind, section(default("preprocessing"), written.preprocessing))
+        .map_err(|error| below_preprocessing(error, TargetConfig::COMPONENTS, &kind))?;
+    let decoder = decoder(over(default("decoder"), written.decoder), &kind)?;
+    let loss = over(default("loss"), written.loss);
+    let (name, rest) = component(loss, default_loss(&kind), "loss")?;
+    let loss = LossConfig::read(&name, rest).map_err(|error| error.under("loss"))?;
+    loss.check_fits(&kind).map_err(|error| error.under("loss"))?;
+    Ok(OutputFeature { name: written.name, column, target, decoder, loss })
+}
+
+/// Ludwig calls the decoders `classifier` and `regressor`; each output has one, named by its type.
+fn decoder(written: Value, kind: &str) -> Result<HeadConfig, ConfigError> {
+    let own = if kind == "category" { "classifier" } else { "regressor" };
+    let (name, rest) = component(written, own, "decoder")?;
+    if name != own {
+        return Err(ConfigError::unknown_value("decoder.type", &name, [own]));
+    }
+    HeadConfig::read(kind, rest).map_err(|error| error.under("decoder"))
+}
+
+fn kind_or_guess(
+    written: Option<String>,
+    column: &ColumnName,
+    table: &Table,
+) -> Result<String, BundleError> {
+    table.column(column)?;
+    if let Some(kind) = written {
+        return Ok(kind);
+    }
+    let summary = table
+        .summaries()
+        .into_iter()
+        .find(|summary| summary.name == *column)
+        .expect("the column was just found");
+    Ok(infer(&summary).modality.to_owned())
+}
+
+fn default_of(defaults: &Defaults, kind: &str, key: &str) -> Value {
+    defaults.get(kind).and_then(|section| section.get(key)).cloned().unwrap_or_default()
+}
+
+fn section(default: Value, written: Value) -> Value {
+    match over(default, written) {
+        Value::Null => Value::Object(Map::new()),
+        section => section,
+    }
+}
+
+/// A mistake in the section is below `preprocessing`; an unknown `type` is not.
+fn below_preprocessing(
+    error: ConfigError,
+    components: &[(&str, &str)],
+    kind: &str,
+) -> ConfigError {
+    if components.iter().any(|(name, _)| *name == kind) {
+        error.under("preprocessing")
+    } else {
+        error
+    }
+}
+
+const fn default_encoder(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Grid | Layout::Sequence => "stacked_cnn",
+        Layout::Tokens => "parallel_cnn",
+        Layout::Vector => "dense",
+    }
+}
+
+fn default_loss(kind: &str) -> &'static str {
+    match kind {
+        "category" => "softmax_cross_entropy",
+        "binary" => "binary_weighted_cross_entropy",
+        _ => "mean_squared_error",
+    }
+}
+
+impl InputFeature {
+    pub(super) fn spec(&self, fitted: &FittedModality) -> InputSpec {
+        InputSpec { name: self.name.clone(), shape: fitted.shape(), encoder: self.encoder.clone() }
+    }
+}
+
+impl OutputFeature {
+    pub(super) fn spec(&self, fitted: &FittedTarget) -> OutputSpec {
+        OutputSpec {
+            name: self.name.clone(),
+            num_outputs: fitted.num_outputs(),
+            head: self.decoder.clone(),
+            loss: self.loss.clone(),
+        }
+    }
+}

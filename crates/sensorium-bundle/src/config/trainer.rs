@@ -1,0 +1,255 @@
+//! `trainer`.
+
+use sensorium_core::config::in_range;
+use sensorium_core::{ConfigError, config, nearest};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::OutputFeature;
+
+/// How a model is trained; Ludwig's keys, and `modality_dropout`.
+///
+/// | Key                       | Default    | Unit   | Range                                   |
+/// |---------------------------|------------|--------|-----------------------------------------|
+/// | `epochs`                  | 100        | epochs | 1 or more                               |
+/// | `batch_size`              | 32         | rows   | 1 or more                               |
+/// | `eval_batch_size`         | as above   | rows   | 1 or more                               |
+/// | `learning_rate`           | 0.001      |        | above 0                                 |
+/// | `early_stop`              | 5          | epochs | 1 or more; -1 trains every epoch        |
+/// | `validation_field`        | `combined` |        | `combined` or an output                 |
+/// | `validation_metric`       | `loss`     |        | `loss` or a metric of that output       |
+/// | `modality_dropout`        | 0.15       |        | 0 or more and below 1                   |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainerConfig {
+    /// Only `trainer`.
+    pub r#type: TrainerKind,
+    /// The most passes over the train rows.
+    pub epochs: usize,
+    /// Rows in a training step.
+    pub batch_size: usize,
+    /// Rows in an evaluation step.
+    pub eval_batch_size: Option<usize>,
+    /// The highest learning rate; the scheduler warms up to it and falls from it.
+    pub learning_rate: f64,
+    /// How the learning rate changes from step to step.
+    pub learning_rate_scheduler: Scheduler,
+    /// What turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// What keeps a gradient from being too large.
+    pub gradient_clipping: GradientClipping,
+    /// Epochs without a better validation metric after which training stops; -1 never stops.
+    pub early_stop: i64,
+    /// The output whose metric is watched, or `combined`.
+    pub validation_field: String,
+    /// The metric that is watched.
+    pub validation_metric: String,
+    /// The chance that a present input is hidden from the model in a training step, drawn for each
+    /// row and input apart; a row always keeps one. What makes any subset of inputs usable.
+    pub modality_dropout: f64,
+}
+
+/// Ludwig's kinds of trainer that are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrainerKind {
+    /// The gradient-descent trainer.
+    #[default]
+    Trainer,
+}
+
+/// How the learning rate changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scheduler {
+    /// How it falls over the epochs; `null` keeps it.
+    pub decay: Option<Decay>,
+    /// The share of all steps in which it rises linearly from 0; 0 to below 1.
+    pub warmup_fraction: f64,
+}
+
+/// How the learning rate falls after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decay {
+    /// Along half a cosine, to 0 (Loshchilov and Hutter 2017, without restarts).
+    Cosine,
+    /// Along a line, to 0.
+    Linear,
+}
+
+/// What turns gradients into steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Optimizer {
+    /// Which one.
+    pub r#type: OptimizerKind,
+    /// Decay of the first and second moment, each 0 to below 1.
+    pub betas: [f64; 2],
+    /// What keeps the division finite.
+    pub eps: f64,
+    /// Decoupled weight decay, 0 or more.
+    pub weight_decay: f64,
+}
+
+/// The optimizers that are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Loshchilov and Hutter 2019.
+    #[default]
+    AdamW,
+    /// Kingma and Ba 2015: no weight decay.
+    Adam,
+}
+
+/// What keeps a gradient from being too large.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GradientClipping {
+    /// The largest norm of all gradients together; `null` does not clip.
+    pub clipglobalnorm: Option<f64>,
+}
+
+impl Default for TrainerConfig {
+    fn default() -> Self {
+        Self {
+            r#type: TrainerKind::default(),
+            epochs: 100,
+            batch_size: 32,
+            eval_batch_size: None,
+            learning_rate: 0.001,
+            learning_rate_scheduler: Scheduler::default(),
+            optimizer: Optimizer::default(),
+            gradient_clipping: GradientClipping::default(),
+            early_stop: 5,
+            validation_field: "combined".to_owned(),
+            validation_metric: "loss".to_owned(),
+            modality_dropout: 0.15,
+        }
+    }
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self { decay: Some(Decay::Cosine), warmup_fraction: 0.05 }
+    }
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Self { r#type: OptimizerKind::AdamW, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 }
+    }
+}
+
+impl Default for GradientClipping {
+    fn default() -> Self {
+        Self { clipglobalnorm: Some(1.0) }
+    }
+}
+
+pub(super) fn read(written: Value) -> Result<TrainerConfig, ConfigError> {
+    let written = if written.is_null() { Value::Object(Map::new()) } else { written };
+    let read = || {
+        let trainer: TrainerConfig = config::read(written)?;
+        trainer.check()?;
+        Ok(trainer)
+    };
+    read().map_err(|error: ConfigError| error.under("trainer"))
+}
+
+impl Optimizer {
+    /// The weight decay that is taken apart from the gradient: none for `adam`.
+    pub const fn decoupled_weight_decay(&self) -> f64 {
+        match self.r#type {
+            OptimizerKind::AdamW => self.weight_decay,
+            OptimizerKind::Adam => 0.0,
+        }
+    }
+}
+
+impl TrainerConfig {
+    /// Rows in an evaluation step.
+    pub fn rows_per_evaluation(&self) -> usize {
+        self.eval_batch_size.unwrap_or(self.batch_size)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        in_range("epochs", self.epochs, 1..)?;
+        in_range("batch_size", self.batch_size, 1..)?;
+        in_range("eval_batch_size", self.rows_per_evaluation(), 1..)?;
+        above_zero("learning_rate", self.learning_rate)?;
+        in_range("modality_dropout", self.modality_dropout, 0.0..1.0)?;
+        if self.early_stop != -1 {
+            in_range("early_stop", self.early_stop, 1..)?;
+        }
+        in_range(
+            "learning_rate_scheduler.warmup_fraction",
+            self.learning_rate_scheduler.warmup_fraction,
+            0.0..1.0,
+        )?;
+        in_range("optimizer.betas[0]", self.optimizer.betas[0], 0.0..1.0)?;
+        in_range("optimizer.betas[1]", self.optimizer.betas[1], 0.0..1.0)?;
+        above_zero("optimizer.eps", self.optimizer.eps)?;
+        in_range("optimizer.weight_decay", self.optimizer.weight_decay, 0.0..=f64::MAX)?;
+        self.gradient_clipping
+            .clipglobalnorm
+            .map_or(Ok(()), |norm| above_zero("gradient_clipping.clipglobalnorm", norm))
+    }
+
+    /// Checks that the watched output and metric exist.
+    pub(super) fn check_validation(&self, outputs: &[OutputFeature]) -> Result<(), ConfigError> {
+        let names = outputs.iter().map(|output| output.name.as_str());
+        if self.validation_field != "combined" && !names.clone().any(|n| n == self.validation_field)
+        {
+            return Err(ConfigError::unknown_value(
+                "trainer.validation_field",
+                &self.validation_field,
+                std::iter::once("combined").chain(names),
+            ));
+        }
+        if self.validation_field == "combined" && self.validation_metric != "loss" {
+            return Err(ConfigError::Conflict {
+                at: "trainer.validation_metric".to_owned(),
+                problem: format!("`combined` has no `{}`, only `loss`", self.validation_metric),
+                advice: self.advice_for_metric(names),
+            });
+        }
+        Ok(())
+    }
+
+    fn advice_for_metric<'a>(&self, names: impl Iterator<Item = &'a str>) -> String {
+        let names: Vec<&str> = names.collect();
+        let first = nearest(&self.validation_field, names.iter().copied()).unwrap_or(names[0]);
+        format!("set `trainer.validation_field` to an output, such as `{first}`")
+    }
+}
+
+fn above_zero(key: &str, value: f64) -> Result<(), ConfigError> {
+    in_range(key, value, (std::ops::Bound::Excluded(0.0), std::ops::Bound::Included(f64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_ludwig_calls_adamw_is_read() {
+        let trainer = read(json!({"optimizer": {"type": "adamw", "weight_decay": 0.1}})).unwrap();
+        assert_eq!(trainer.optimizer.r#type, OptimizerKind::AdamW);
+    }
+
+    #[test]
+    fn a_learning_rate_of_zero_is_refused() {
+        let error = read(json!({"learning_rate": 0.0})).unwrap_err();
+        assert!(error.to_string().starts_with("`trainer.learning_rate` is 0, but above 0"), "{error}");
+    }
+
+    #[test]
+    fn early_stop_is_minus_one_or_positive() {
+        assert!(read(json!({"early_stop": -1})).is_ok());
+        assert!(read(json!({"early_stop": 0})).is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! The bundle's file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::TensorData;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::sealed::{self, Kind};
+use crate::{BundleError, Config, Fitted};
+
+/// The version of the bundle's format; apart from the program's own.
+pub const FORMAT_VERSION: u32 = 1;
+
+const KIND: Kind = Kind { name: "sensorium model bundle", version: FORMAT_VERSION };
+
+/// All that a model is, as it lies in its file.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// What was asked for.
+    pub config: Config,
+    /// What preprocessing learned.
+    pub fitted: Fitted,
+    /// What training said at its end, as in `test_statistics.json`.
+    pub report: Value,
+    /// The weights by name.
+    pub weights: BTreeMap<String, TensorData>,
+}
+
+/// The bundle's document. `schema` repeats, for readers that know nothing of this program, what
+/// goes in and what comes out.
+#[derive(Serialize)]
+struct Written<'a> {
+    schema: Schema,
+    config: &'a Config,
+    fitted: &'a Fitted,
+    report: &'a Value,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    config: Config,
+    fitted: Fitted,
+    report: Value,
+}
+
+#[derive(Serialize)]
+struct Schema {
+    inputs: Vec<SchemaInput>,
+    outputs: Vec<SchemaOutput>,
+}
+
+#[derive(Serialize)]
+struct SchemaInput {
+    name: String,
+    column: String,
+    r#type: &'static str,
+}
+
+#[derive(Serialize)]
+struct SchemaOutput {
+    name: String,
+    r#type: &'static str,
+    classes: Vec<String>,
+}
+
+impl Bundle {
+    /// Writes the bundle atomically; the same bundle always gives the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] where the file cannot be written; nothing is left half-written.
+    pub fn write(&self, path: &Path) -> Result<(), BundleError> {
+        let (config, fitted, report) = (&self.config, &self.fitted, &self.report);
+        let content = Written { schema: Schema::of(self), config, fitted, report };
+        sealed::write(path, KIND, &content, &self.weights)
+    }
+
+    /// Opens a bundle and verifies all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] naming a file of another kind or version, a truncated or altered one.
+    pub fn open(path: &Path) -> Result<Self, BundleError> {
+        let (Read { config, fitted, report }, weights) = sealed::read(path, KIND)?;
+        Ok(Self { config, fitted, report, weights })
+    }
+}
+
+impl Schema {
+    fn of(bundle: &Bundle) -> Self {
+        let inputs = bundle.config.input_features.iter().map(|feature| SchemaInput {
+            name: feature.name.to_string(),
+            column: feature.column.to_string(),
+            r#type: feature.modality.name(),
+        });
+        let outputs = bundle.config.output_features.iter().zip(&bundle.fitted.targets);
+        let outputs = outputs.map(|(feature, target)| SchemaOutput {
+            name: feature.name.to_string(),
+            r#type: feature.target.name(),
+            classes: target.classes().to_vec(),
+        });
+        Self { inputs: inputs.collect(), outputs: outputs.collect() }
+    }
+}

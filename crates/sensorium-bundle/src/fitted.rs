@@ -1,0 +1,89 @@
+//! What preprocessing learned from the train rows.
+
+use burn::tensor::Device;
+use sensorium_core::ConfigError;
+use sensorium_modality::pipeline::{FeatureSource, RowFeatures};
+use sensorium_modality::target::FittedTarget;
+use sensorium_modality::{FittedModality, ModalityError};
+use sensorium_model::{FeatureBatch, Model};
+use sensorium_table::{Table, TrainRows};
+use serde::{Deserialize, Serialize};
+
+use crate::{BundleError, Config};
+
+/// The fitted state of every input and output, in the config's order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fitted {
+    /// One for each input feature.
+    pub inputs: Vec<FittedModality>,
+    /// One for each output feature.
+    pub targets: Vec<FittedTarget>,
+}
+
+impl Fitted {
+    /// Fits every input and output on the train rows.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] where a column has nothing to fit on or a target has one class.
+    pub fn fit(config: &Config, table: &Table, rows: &TrainRows) -> Result<Self, BundleError> {
+        let mut inputs = Vec::with_capacity(config.input_features.len());
+        for feature in &config.input_features {
+            inputs.push(feature.modality.fit(table.column(&feature.column)?, rows)?);
+        }
+        let mut targets = Vec::with_capacity(config.output_features.len());
+        for feature in &config.output_features {
+            targets.push(feature.target.fit(table.column(&feature.column)?, rows)?);
+        }
+        Ok(Self { inputs, targets })
+    }
+
+    /// The inputs' cells of a table as features. A column that the table lacks is absent in every
+    /// row.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::NoInputs`] where the table has none of the columns.
+    pub fn features<'a>(
+        &'a self,
+        config: &Config,
+        table: &'a Table,
+    ) -> Result<FeatureSource<'a>, BundleError> {
+        let columns = config.input_features.iter().map(|input| table.column(&input.column).ok());
+        let columns: Vec<_> = columns.zip(&self.inputs).collect();
+        if columns.iter().all(|(column, _)| column.is_none()) {
+            let inputs = config.input_features.iter().map(|input| input.column.to_string());
+            return Err(BundleError::NoInputs { inputs: inputs.collect() });
+        }
+        Ok(FeatureSource::new(columns))
+    }
+
+    /// A model of the config's shape with freshly drawn weights.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where a component cannot be built for these features.
+    pub fn build_model(&self, config: &Config, device: &Device) -> Result<Model, ConfigError> {
+        Model::build(&config.model_spec(self), device)
+    }
+
+    /// Stacks rows into one batch for each input; `hidden(row, input)` makes a cell absent.
+    pub fn collate(
+        &self,
+        rows: &[&RowFeatures],
+        hidden: impl Fn(usize, usize) -> bool,
+        device: &Device,
+    ) -> Vec<FeatureBatch> {
+        let batch = |(input, fitted): (usize, &FittedModality)| {
+            let cell = |(row, features): (usize, &&RowFeatures)| {
+                features.features[input].as_ref().filter(|_| !hidden(row, input))
+            };
+            let cells: Vec<_> = rows.iter().enumerate().map(cell).collect();
+            FeatureBatch::collate(&cells, &fitted.shape(), device)
+        };
+        self.inputs.iter().enumerate().map(batch).collect()
+    }
+}
+
+/// A row's features, or why it has none.
+pub type RowResult = Result<std::sync::Arc<RowFeatures>, ModalityError>;

@@ -1,0 +1,41 @@
+//! `sensorium components`: every list, walked.
+
+use std::process::ExitCode;
+
+use sensorium_core::Layout;
+use sensorium_metrics::{OutputKind, metrics_for};
+use sensorium_modality::ModalityConfig;
+use sensorium_modality::target::TargetConfig;
+use sensorium_model::combiner::CombinerConfig;
+use sensorium_model::encoder::EncoderConfig;
+use sensorium_model::loss::LossConfig;
+use sensorium_table::SplitConfig;
+
+use super::print;
+use crate::failure::Failure;
+
+pub(super) fn run() -> Result<ExitCode, Failure> {
+    let mut text = String::new();
+    let mut section = |title: &str, components: &[(&str, &str)]| {
+        text += &format!("{title}\n");
+        for (name, summary) in components {
+            text += &format!("  {name:<30}{summary}\n");
+        }
+        text += "\n";
+    };
+    section("input_features[].type", ModalityConfig::COMPONENTS);
+    for layout in [Layout::Grid, Layout::Sequence, Layout::Tokens, Layout::Vector] {
+        let title = format!("input_features[].encoder.type, reading {layout}");
+        section(&title, EncoderConfig::components(layout));
+    }
+    section("combiner.type", CombinerConfig::COMPONENTS);
+    section("output_features[].type", TargetConfig::COMPONENTS);
+    section("output_features[].loss.type", LossConfig::COMPONENTS);
+    section("preprocessing.split.type", SplitConfig::COMPONENTS);
+    for kind in OutputKind::ALL {
+        let metrics: Vec<_> = metrics_for(kind).map(|metric| (metric.name, metric.summary)).collect();
+        section(&format!("metrics of {kind}"), &metrics);
+    }
+    print(text.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,191 @@
+//! `sensorium predict`.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::ExitCode;
+
+use sensorium_bundle::{Prediction, Predictor, RowPrediction};
+use sensorium_core::{ColumnName, nearest};
+use sensorium_table::{OutputCell, OutputType, Table, TableWriter, Value};
+
+use super::{bundle_path, note_left_out};
+use crate::arguments::{OnError, PredictArguments};
+use crate::failure::{self, Failure};
+
+pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
+    let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
+    let table = match &arguments.dataset {
+        Some(path) => Table::read(path, arguments.media_root.as_deref())?,
+        None => one_row(&predictor, &arguments.input)?,
+    };
+    if let Some(path) = &arguments.dataset {
+        note_absent_columns(&predictor, &table, &path.display().to_string());
+    }
+    let mut sink = match &arguments.output {
+        Some(path) => Sink::File(TableWriter::create(path, columns(&predictor))?),
+        None => Sink::Lines(BufWriter::new(std::io::stdout())),
+    };
+    let rows: Vec<usize> = (0..table.num_rows()).collect();
+    let left_out = predict(&predictor, &table, &rows, arguments.on_error.on_error, &mut sink)?;
+    sink.finish()?;
+    note_left_out(&left_out);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the predictions of `rows` as a table.
+pub(super) fn write_rows(
+    predictor: &Predictor,
+    table: &Table,
+    rows: &[usize],
+    path: &Path,
+) -> Result<(), Failure> {
+    let mut sink = Sink::File(TableWriter::create(path, columns(predictor))?);
+    predict(predictor, table, rows, OnError::Stop, &mut sink)?;
+    sink.finish()
+}
+
+/// Where predictions go.
+enum Sink {
+    File(TableWriter),
+    Lines(BufWriter<std::io::Stdout>),
+}
+
+impl Sink {
+    fn write(&mut self, names: &[(String, OutputType)], cells: Vec<OutputCell>) -> Result<(), Failure> {
+        match self {
+            Self::File(writer) => Ok(writer.write(cells)?),
+            Self::Lines(lines) => {
+                let row = names.iter().zip(cells).map(|((name, _), cell)| (name.clone(), cell.into()));
+                let row: serde_json::Map<String, serde_json::Value> = row.collect();
+                serde_json::to_writer(&mut *lines, &row).map_err(|error| failure::output(&error))?;
+                lines.write_all(b"\n").map_err(|error| failure::output(&error))
+            }
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::File(writer) => Ok(writer.finish()?),
+            Self::Lines(mut lines) => lines.flush().map_err(|error| failure::output(&error)),
+        }
+    }
+}
+
+/// Predicts `rows`; a row left out keeps its place, with every cell missing.
+fn predict(
+    predictor: &Predictor,
+    table: &Table,
+    rows: &[usize],
+    on_error: OnError,
+    sink: &mut Sink,
+) -> Result<BTreeMap<usize, String>, Failure> {
+    let columns = columns(predictor);
+    let mut left_out = BTreeMap::new();
+    let mut row = rows.iter();
+    let failed = predictor.predict_each(table, rows, &mut |prediction| {
+        let row = *row.next().expect("one prediction for each row");
+        let cells = match prediction {
+            Ok(prediction) => cells(&prediction),
+            Err(error) => match on_error {
+                OnError::Stop => return ControlFlow::Break(Failure::from(error)),
+                OnError::Skip => {
+                    left_out.insert(row, error.to_string());
+                    vec![OutputCell::Missing; columns.len()]
+                }
+            },
+        };
+        sink.write(&columns, cells).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    })?;
+    failed.map_or(Ok(left_out), Err)
+}
+
+/// The columns of a predictions file, named as Ludwig names them.
+fn columns(predictor: &Predictor) -> Vec<(String, OutputType)> {
+    let outputs = predictor.config().output_features.iter().zip(&predictor.fitted().targets);
+    let columns = outputs.flat_map(|(feature, target)| {
+        let name = &feature.name;
+        let classes = target.classes();
+        let mut columns = vec![(
+            format!("{name}_predictions"),
+            if classes.is_empty() { OutputType::Number } else { OutputType::Text },
+        )];
+        if !classes.is_empty() {
+            columns.push((format!("{name}_probability"), OutputType::Number));
+        }
+        let each = classes.iter().map(|class| format!("{name}_probabilities_{class}"));
+        columns.extend(each.map(|column| (column, OutputType::Number)));
+        columns
+    });
+    columns.collect()
+}
+
+fn cells(prediction: &RowPrediction) -> Vec<OutputCell> {
+    prediction.iter().flat_map(of_output).collect()
+}
+
+fn of_output(prediction: &Prediction) -> Vec<OutputCell> {
+    let number = |value: f32| OutputCell::Number(f64::from(value));
+    match prediction {
+        Prediction::Category { label, probabilities } => {
+            let most = probabilities.iter().copied().fold(0.0, f32::max);
+            let mut cells = vec![OutputCell::Text(label.clone()), number(most)];
+            cells.extend(probabilities.iter().map(|&probability| number(probability)));
+            cells
+        }
+        Prediction::Binary { label, probability } => {
+            let (no, yes) = (1.0 - probability, *probability);
+            vec![OutputCell::Text(label.clone()), number(no.max(yes)), number(no), number(yes)]
+        }
+        Prediction::Number(value) => vec![OutputCell::Number(*value)],
+    }
+}
+
+/// A table of the one row that `--input NAME=VALUE` describes.
+///
+/// A path is one that the user wrote, relative to the working folder, so no media root holds it.
+fn one_row(predictor: &Predictor, inputs: &[String]) -> Result<Table, Failure> {
+    let features = &predictor.config().input_features;
+    let mut given: BTreeMap<ColumnName, Value> = BTreeMap::new();
+    for input in inputs {
+        let (name, value) = input.split_once('=').ok_or_else(|| {
+            let hint = "such as `--input photo=cat.jpg`";
+            Failure::new(format!("`--input {input}` is not NAME=VALUE"), Some(hint))
+        })?;
+        let feature = features.iter().find(|feature| feature.name.as_str() == name);
+        let feature = feature.ok_or_else(|| unknown_input(predictor, name))?;
+        let value = if value.is_empty() { Value::Missing } else { Value::Text(absolute(feature.modality.name(), value)) };
+        given.insert(feature.column.clone(), value);
+    }
+    let (columns, row) = given.into_iter().unzip();
+    Ok(Table::from_rows(columns, vec![row], Path::new("/"))?)
+}
+
+/// A path to media, made absolute; any other value as it is.
+fn absolute(modality: &str, value: &str) -> String {
+    match std::path::absolute(value) {
+        Ok(path) if matches!(modality, "image" | "audio") => path.display().to_string(),
+        _ => value.to_owned(),
+    }
+}
+
+fn unknown_input(predictor: &Predictor, name: &str) -> Failure {
+    let names: Vec<&str> =
+        predictor.config().input_features.iter().map(|feature| feature.name.as_str()).collect();
+    let all = format!("the model reads: {}", names.join(", "));
+    let hint = nearest(name, names.iter().copied())
+        .map_or_else(|| all.clone(), |meant| format!("did you mean `{meant}`? {all}"));
+    Failure::new(format!("the model has no input `{name}`"), Some(&hint))
+}
+
+fn note_absent_columns(predictor: &Predictor, table: &Table, given: &str) {
+    let features = predictor.config().input_features.iter();
+    let absent: Vec<&str> = features
+        .filter(|feature| table.column(&feature.column).is_err())
+        .map(|feature| feature.name.as_str())
+        .collect();
+    if !absent.is_empty() {
+        super::note(&format!("predicting without {}: not in {given}", absent.join(", ")));
+    }
+}

@@ -1,0 +1,167 @@
+//! `sensorium train` and `sensorium experiment`.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use sensorium_bundle::{Bundle, BundleError, Config, Predictor, config};
+use sensorium_core::Seed;
+use sensorium_metrics::Statistics;
+use sensorium_table::Table;
+use sensorium_train::{
+    Begin, Checkpoint, History, Outcome, Plan, Readable, RunFolder, RunIdentity, Training, report,
+};
+use serde_json::{Value, json};
+
+use super::{INTERRUPTED, note, note_left_out, predict, print, read_table};
+use crate::arguments::TrainArguments;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::statistics;
+
+/// Whether the test rows' predictions are written too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Predictions {
+    Write,
+    Leave,
+}
+
+pub(super) fn run(
+    arguments: &TrainArguments,
+    predictions: Predictions,
+) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let table = read_table(&arguments.table)?;
+    let config = read_config(arguments, &table)?;
+    let identity = RunIdentity::new(&config, &arguments.table.dataset)?;
+    let plan = Plan::new(config, &table)?;
+    let source = plan.fitted.features(&plan.config, &table)?.with_cache();
+    let readable = Readable::read(
+        &plan.config,
+        &plan.fitted,
+        (&table, &source),
+        &plan.rows(),
+        arguments.on_error.on_error.into(),
+    )?;
+    note_left_out(&readable.left_out);
+
+    let (folder, begin) = folder(arguments)?;
+    let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
+    let training = Training::new(&plan, &source, &readable, &checkpoint)?;
+    note(&announcement(&plan, &training, &folder));
+    let watched =
+        format!("{} {}", plan.config.trainer.validation_field, plan.config.trainer.validation_metric);
+    let outcome = training.run(begin, &mut Progress::new(watched))?;
+    let Outcome::Finished { predictor, history, best_epoch } = outcome else {
+        note(&format!("stopped; the same command with `--resume` goes on from {}", folder.path().display()));
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+
+    let statistics = report(&predictor, &source, &readable, &training.splits().test)?;
+    if predictions == Predictions::Write {
+        let path = folder.path().join("predictions.parquet");
+        predict::write_rows(&predictor, &table, &training.splits().test, &path)?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let description = description(arguments, &plan, &readable, &training, (best_epoch, seconds));
+    folder.write_json("description.json", &description)?;
+    let shown = statistics::shown(&statistics, predictor.config());
+    write_results(&folder, predictor, &history, &statistics)?;
+    print(&format!(
+        "{shown}\n\nbest epoch {} of {}, {seconds:.0} s in all, written to {}",
+        best_epoch + 1,
+        history.epochs.len(),
+        folder.path().display()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_config(arguments: &TrainArguments, table: &Table) -> Result<Config, Failure> {
+    let path = &arguments.config;
+    let text = fs::read_to_string(path)
+        .map_err(|source| BundleError::Read { path: path.clone(), source })?;
+    let in_file = |error: BundleError| Failure::from(error).in_file(path);
+    let mut written = config::parse_yaml(&text).map_err(in_file)?;
+    for assignment in &arguments.set {
+        let (key, value) = assignment.split_once('=').ok_or_else(|| {
+            Failure::new(
+                format!("`--set {assignment}` is not KEY=VALUE"),
+                Some("such as `--set combiner.type=concat`"),
+            )
+        })?;
+        config::set(&mut written, key, value)?;
+    }
+    Config::resolve(written, table, Seed::new(arguments.random_seed)).map_err(in_file)
+}
+
+fn folder(arguments: &TrainArguments) -> Result<(RunFolder, Begin), Failure> {
+    let run = format!("{}_{}", arguments.experiment_name, arguments.model_name);
+    let output_directory = &arguments.output_directory;
+    if let Some(path) = &arguments.model_resume_path {
+        return Ok((RunFolder::open(path)?, Begin::Resume));
+    }
+    if arguments.resume {
+        return Ok((RunFolder::latest(output_directory, &run)?, Begin::Resume));
+    }
+    Ok((RunFolder::create(output_directory, &run)?, Begin::Anew))
+}
+
+fn announcement(plan: &Plan, training: &Training<'_>, folder: &RunFolder) -> String {
+    let names = |names: Vec<&str>| names.join(", ");
+    let inputs = plan.config.input_features.iter().map(|input| input.name.as_str()).collect();
+    let outputs = plan.config.output_features.iter().map(|output| output.name.as_str()).collect();
+    let splits = training.splits();
+    format!(
+        "{} -> {} with {}\n{} train, {} validation and {} test rows; results in {}",
+        names(inputs),
+        names(outputs),
+        plan.config.combiner.name(),
+        splits.train.indices().len(),
+        splits.validation.len(),
+        splits.test.len(),
+        folder.path().display(),
+    )
+}
+
+/// The bundle last: where it lies, everything does.
+fn write_results(
+    folder: &RunFolder,
+    predictor: Predictor,
+    history: &History,
+    statistics: &Statistics,
+) -> Result<(), Failure> {
+    folder.write_json("training_statistics.json", &history.by_metric())?;
+    folder.write_json("test_statistics.json", statistics)?;
+    let report = serde_json::to_value(statistics)
+        .map_err(|error| Failure::new(format!("the report is not JSON: {error}"), None))?;
+    let bundle: Bundle = predictor.into_bundle(report);
+    folder.finish(&bundle)?;
+    Ok(())
+}
+
+fn description(
+    arguments: &TrainArguments,
+    plan: &Plan,
+    readable: &Readable,
+    training: &Training<'_>,
+    (best_epoch, seconds): (usize, f64),
+) -> Value {
+    let splits = training.splits();
+    let shown = |path: &Path| path.display().to_string();
+    json!({
+        "command": std::env::args().collect::<Vec<_>>(),
+        "sensorium_version": env!("CARGO_PKG_VERSION"),
+        "dataset": shown(&arguments.table.dataset),
+        "random_seed": arguments.random_seed,
+        "rows": {
+            "training": splits.train.indices().len(),
+            "validation": splits.validation.len(),
+            "test": splits.test.len(),
+            "left_out": readable.left_out.values().collect::<Vec<_>>(),
+        },
+        "best_epoch": best_epoch + 1,
+        "seconds": seconds,
+        "config": plan.config,
+    })
+}

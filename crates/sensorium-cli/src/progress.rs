@@ -1,0 +1,129 @@
+//! How training goes: a bar on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sensorium_train::{EpochRecord, Event, Observer};
+
+/// How often a plain line is printed within an epoch.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Shows training on standard error and hears Ctrl-C.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    stop: Arc<AtomicBool>,
+    watched: String,
+    epochs: usize,
+    steps_per_epoch: usize,
+    last_line: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new(watched: String) -> Self {
+        Self {
+            bar: std::io::stderr().is_terminal().then(bar),
+            stop: stop_on_ctrl_c(),
+            watched,
+            epochs: 0,
+            steps_per_epoch: 0,
+            last_line: Instant::now(),
+        }
+    }
+
+    fn start(&mut self, epoch: usize, epochs: usize, steps_per_epoch: usize) {
+        (self.epochs, self.steps_per_epoch) = (epochs, steps_per_epoch);
+        if let Some(bar) = &self.bar {
+            bar.set_length((epochs * steps_per_epoch) as u64);
+            bar.set_position((epoch * steps_per_epoch) as u64);
+            bar.reset_eta();
+        }
+    }
+
+    fn step(&mut self, epoch: usize, step: usize, loss: f64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position((epoch * self.steps_per_epoch + step) as u64);
+            bar.set_message(format!("epoch {}/{}  loss {loss:.3}", epoch + 1, self.epochs));
+        } else if self.last_line.elapsed() > LINE_EVERY {
+            let (epochs, steps) = (self.epochs, self.steps_per_epoch);
+            self.line(&format!("epoch {}/{epochs}  step {step}/{steps}  loss {loss:.3}", epoch + 1));
+        }
+    }
+
+    fn epoch(&mut self, epoch: usize, record: &EpochRecord, is_best: bool) {
+        let loss = |part: &std::collections::BTreeMap<String, sensorium_metrics::MetricValues>| {
+            shown(part.get("combined").and_then(|metrics| *metrics.get("loss")?))
+        };
+        let (training, validation) = (loss(&record.training), loss(&record.validation));
+        let (watched, value) = (&self.watched, shown(record.watched));
+        let best = if is_best { "  best" } else { "" };
+        let width = self.epochs.to_string().len();
+        self.line(&format!(
+            "epoch {:>width$}/{}  loss {training}  validation: loss {validation}  \
+             {watched} {value}{best}",
+            epoch + 1,
+            self.epochs,
+        ));
+    }
+
+    #[expect(clippy::print_stderr, reason = "this is the command's own output")]
+    fn line(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+        self.last_line = Instant::now();
+    }
+}
+
+impl Observer for Progress {
+    fn on(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start { epoch, epochs, steps_per_epoch } => {
+                self.start(epoch, epochs, steps_per_epoch);
+            }
+            Event::Step { epoch, step, loss } => self.step(epoch, step, loss),
+            Event::Epoch { epoch, record, is_best } => self.epoch(epoch, record, is_best),
+            _ => {}
+        }
+    }
+
+    fn wants_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.3}"))
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:32} {bar:24} {percent:>3} %  {eta} left")
+        .expect("the template is right");
+    ProgressBar::new(0).with_style(style)
+}
+
+/// A flag that Ctrl-C sets; the second time ends the program at once.
+fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&stop);
+    let handler = move || {
+        if heard.swap(true, Ordering::Relaxed) {
+            #[expect(clippy::exit, reason = "asked for twice; the last checkpoint stands")]
+            std::process::exit(i32::from(crate::command::INTERRUPTED));
+        }
+    };
+    // Where no handler can be set, Ctrl-C ends the program and the last checkpoint stands.
+    drop(ctrlc::set_handler(handler));
+    stop
+}

@@ -1,0 +1,141 @@
+//! What a run needs to go on as if it had never stopped.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, TensorData};
+use sensorium_bundle::sealed::{self, Kind};
+use sensorium_bundle::{BundleError, Config};
+use sensorium_model::optimizer::AdamW;
+use sensorium_model::{Model, weights};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+use crate::history::History;
+
+const KIND: Kind = Kind { name: "sensorium training checkpoint", version: 1 };
+
+/// Tells a run from every other: its config with the seed, and its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunIdentity {
+    config: String,
+    dataset: String,
+}
+
+impl RunIdentity {
+    /// The identity of a run of `config` on the table file `dataset`.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Read`] where the table cannot be read.
+    pub fn new(config: &Config, dataset: &Path) -> Result<Self, BundleError> {
+        let read = |source| BundleError::Read { path: dataset.to_owned(), source };
+        let mut hasher = blake3::Hasher::new();
+        let mut file = std::fs::File::open(dataset).map_err(read)?;
+        std::io::copy(&mut file, &mut hasher).map_err(read)?;
+        let config = serde_json::to_vec(config).expect("a config is JSON");
+        Ok(Self {
+            config: blake3::hash(&config).to_hex().to_string(),
+            dataset: hasher.finalize().to_hex().to_string(),
+        })
+    }
+}
+
+/// Where a run stands, apart from its tensors.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// The epoch that is under way, from 0.
+    pub(crate) epoch: usize,
+    /// The epoch's next batch, from 0.
+    pub(crate) batch: usize,
+    /// Optimizer steps taken in all.
+    pub(crate) step: usize,
+    /// The sum over the epoch's rows so far of each output's loss, and of all together last.
+    pub(crate) loss_sums: Vec<f64>,
+    /// The rows that those sums are over.
+    pub(crate) rows: usize,
+    /// Every finished epoch.
+    pub(crate) history: History,
+}
+
+/// A run's whole state.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) progress: Progress,
+    pub(crate) model: Model,
+    pub(crate) best: Model,
+    pub(crate) optimizer: AdamW,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    run: &'a RunIdentity,
+    progress: &'a Progress,
+    optimizer_steps: usize,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    run: RunIdentity,
+    progress: Progress,
+    optimizer_steps: usize,
+}
+
+/// A run's checkpoint file, replaced as a whole each time.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    run: RunIdentity,
+}
+
+impl Checkpoint {
+    /// The checkpoint of the run `run` at `path`.
+    pub const fn new(path: PathBuf, run: RunIdentity) -> Self {
+        Self { path, run }
+    }
+
+    /// Writes the state atomically.
+    pub(crate) fn write(&self, state: &State) -> Result<(), TrainError> {
+        let mut tensors = BTreeMap::new();
+        let mut add = |part: &str, named: BTreeMap<String, TensorData>| {
+            tensors.extend(named.into_iter().map(|(name, data)| (format!("{part}/{name}"), data)));
+        };
+        add("model", weights::named(&state.model));
+        add("best", weights::named(&state.best));
+        add("optimizer", state.optimizer.named());
+        let content = Written {
+            run: &self.run,
+            progress: &state.progress,
+            optimizer_steps: state.optimizer.num_steps(),
+        };
+        Ok(sealed::write(&self.path, KIND, &content, &tensors)?)
+    }
+
+    /// Reads a state into freshly built parts.
+    pub(crate) fn read(&self, fresh: State, device: &Device) -> Result<State, TrainError> {
+        let (content, mut tensors): (Read, _) = sealed::read(&self.path, KIND)?;
+        self.check_identity(&content.run)?;
+        let mut take = |part: &str| -> BTreeMap<String, TensorData> {
+            let prefix = format!("{part}/");
+            let own = tensors.extract_if(.., |name, _| name.starts_with(&prefix));
+            own.map(|(name, data)| (name[prefix.len()..].to_owned(), data)).collect()
+        };
+        Ok(State {
+            progress: content.progress,
+            model: weights::load(fresh.model, take("model"))?,
+            best: weights::load(fresh.best, take("best"))?,
+            optimizer: fresh.optimizer.load(take("optimizer"), content.optimizer_steps, device)?,
+        })
+    }
+
+    fn check_identity(&self, run: &RunIdentity) -> Result<(), TrainError> {
+        let what = if run.config != self.run.config {
+            "config or seed"
+        } else if run.dataset != self.run.dataset {
+            "dataset"
+        } else {
+            return Ok(());
+        };
+        Err(TrainError::OtherRun { path: self.path.clone(), what })
+    }
+}

@@ -1,0 +1,97 @@
+//! What can go wrong in training.
+
+use std::path::PathBuf;
+
+use sensorium_bundle::BundleError;
+use sensorium_core::{ConfigError, Hint};
+use sensorium_model::WeightsError;
+use sensorium_modality::ModalityError;
+use sensorium_table::TableError;
+
+/// Why training or evaluation did not finish.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The config, the bundle or a checkpoint.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The table or a cell.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The loss is no longer a number.
+    #[error("the loss is {loss} in epoch {epoch}, step {step}")]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step in it, from 1.
+        step: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// Every row of a part was left out.
+    #[error("no row of the {part} split can be read: {problem}")]
+    NothingReadable {
+        /// `train`, `validation` or `test`.
+        part: &'static str,
+        /// The first reason.
+        problem: String,
+    },
+    /// A results folder could not be made.
+    #[error("could not make the folder `{}`", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// No checkpoint to go on from.
+    #[error("`{}` holds no checkpoint to resume from", .path.display())]
+    NothingToResume {
+        /// Where one was looked for.
+        path: PathBuf,
+    },
+    /// The checkpoint is of another run.
+    #[error("`{}` belongs to another {what}", .path.display())]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+}
+
+impl From<ConfigError> for TrainError {
+    fn from(error: ConfigError) -> Self {
+        Self::Bundle(error.into())
+    }
+}
+
+impl From<ModalityError> for TrainError {
+    fn from(error: ModalityError) -> Self {
+        Self::Bundle(error.into())
+    }
+}
+
+impl From<WeightsError> for TrainError {
+    fn from(error: WeightsError) -> Self {
+        Self::Bundle(error.into())
+    }
+}
+
+impl Hint for TrainError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Bundle(error) => error.hint(),
+            Self::Table(error) => error.hint(),
+            Self::Folder { .. } => None,
+            Self::NothingToResume { .. } => {
+                Some("a finished run has none; start again without `--resume`".to_owned())
+            }
+            Self::Diverged { .. } => Some("lower `trainer.learning_rate`".to_owned()),
+            Self::NothingReadable { .. } => Some("see the rows listed as left out".to_owned()),
+            Self::OtherRun { .. } => {
+                Some("give the config, dataset and seed that the run was started with".to_owned())
+            }
+        }
+    }
+}

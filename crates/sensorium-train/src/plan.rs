@@ -1,0 +1,168 @@
+//! Everything that training needs of a config and a table, checked before the first step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use sensorium_bundle::{Config, Fitted};
+use sensorium_modality::ModalityError;
+use sensorium_modality::pipeline::{FeatureSource, PipelineLimits};
+use sensorium_modality::target::Truth;
+use sensorium_table::{Splits, Table, split};
+
+use crate::TrainError;
+
+/// What to do with a row that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Stop, naming it.
+    #[default]
+    Stop,
+    /// Leave it out, and list it.
+    Skip,
+}
+
+/// A config whose table is split and whose features are fitted on the train rows.
+#[derive(Debug)]
+pub struct Plan {
+    /// The config.
+    pub config: Config,
+    /// What was fitted on the train rows.
+    pub fitted: Fitted,
+    /// The rows of each part.
+    pub splits: Splits,
+}
+
+/// Rows whose every cell could be read, with what they truly are.
+#[derive(Clone, Debug)]
+pub struct Readable {
+    /// The rows that cannot be read, and why; empty with [`OnError::Stop`].
+    pub left_out: BTreeMap<usize, String>,
+    /// For each output, the truth of every row of the table.
+    truths: Vec<Vec<Truth>>,
+}
+
+impl Plan {
+    /// Splits the table and fits every input and output on its train rows.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`] naming the part that is empty or the column that cannot be fitted.
+    pub fn new(config: Config, table: &Table) -> Result<Self, TrainError> {
+        let splits = split(table, &config.split, config.random_seed.derive("split"))?;
+        let fitted = Fitted::fit(&config, table, &splits.train)?;
+        Ok(Self { config, fitted, splits })
+    }
+
+    /// Every row that takes part, ascending.
+    pub fn rows(&self) -> Vec<usize> {
+        let Splits { train, validation, test } = &self.splits;
+        let mut rows = [train.indices(), validation, test].concat();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// The parts without the rows left out.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::NothingReadable`] where a part has no row left.
+    pub fn splits_without(
+        &self,
+        left_out: &BTreeMap<usize, String>,
+    ) -> Result<Splits, TrainError> {
+        let rows: BTreeSet<usize> = left_out.keys().copied().collect();
+        let keep = |part: &[usize]| part.iter().copied().filter(|row| !rows.contains(row)).collect();
+        let Splits { train, validation, test } = &self.splits;
+        let splits = Splits {
+            train: train.without(&rows),
+            validation: keep(validation),
+            test: keep(test),
+        };
+        let parts = [
+            ("train", splits.train.indices()),
+            ("validation", &splits.validation),
+            ("test", &splits.test),
+        ];
+        match parts.iter().find(|(_, rows)| rows.is_empty()) {
+            None => Ok(splits),
+            Some((part, _)) => Err(TrainError::NothingReadable {
+                part,
+                problem: left_out.values().next().cloned().unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+impl Readable {
+    /// Reads every cell of `rows` once, so that a bad one is named before any work starts.
+    ///
+    /// A source with a cache keeps the features of small data, so they are not decoded again.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`] for the first cell that cannot be read, unless rows are to be left out.
+    pub fn read(
+        config: &Config,
+        fitted: &Fitted,
+        (table, source): (&Table, &FeatureSource<'_>),
+        rows: &[usize],
+        on_error: OnError,
+    ) -> Result<Self, TrainError> {
+        let mut left_out = LeftOut { rows: BTreeMap::new(), on_error };
+        let mut truths = Vec::with_capacity(fitted.targets.len());
+        for (feature, target) in config.output_features.iter().zip(&fitted.targets) {
+            let column = table.column(&feature.column)?;
+            let mut of_output = vec![Truth::Absent; table.num_rows()];
+            for &row in rows {
+                match target.truth_of(&column.cell(row)) {
+                    Ok(truth) => of_output[row] = truth,
+                    Err(error) => left_out.add(row, error)?,
+                }
+            }
+            truths.push(of_output);
+        }
+        left_out.add_unreadable(source, rows)?;
+        Ok(Self { left_out: left_out.rows, truths })
+    }
+
+    /// What each of `rows` truly is, for the output of that index.
+    pub fn truths(&self, output: usize, rows: &[usize]) -> Vec<Truth> {
+        rows.iter().map(|&row| self.truths[output][row]).collect()
+    }
+}
+
+struct LeftOut {
+    rows: BTreeMap<usize, String>,
+    on_error: OnError,
+}
+
+impl LeftOut {
+    fn add(&mut self, row: usize, error: ModalityError) -> Result<(), ModalityError> {
+        match self.on_error {
+            OnError::Stop => Err(error),
+            OnError::Skip => {
+                self.rows.entry(row).or_insert_with(|| error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn add_unreadable(
+        &mut self,
+        source: &FeatureSource<'_>,
+        rows: &[usize],
+    ) -> Result<(), ModalityError> {
+        let batches: Vec<Vec<usize>> = rows.chunks(32).map(<[usize]>::to_vec).collect();
+        let mut batch = batches.iter();
+        let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results| {
+            let rows = batch.next().expect("one result for each batch");
+            for (&row, result) in rows.iter().zip(results) {
+                if let Err(error) = result.map_or_else(|error| self.add(row, error), |_| Ok(())) {
+                    return ControlFlow::Break(error);
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        flow.break_value().map_or(Ok(()), Err)
+    }
+}

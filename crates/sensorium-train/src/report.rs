@@ -1,0 +1,66 @@
+//! What training says at its end.
+
+use sensorium_bundle::{Config, Predictor};
+use sensorium_metrics::{
+    Bootstrap, ClassReport, OutputStatistics, Scores, Statistics, metrics_for,
+};
+use sensorium_metrics::judge as metrics_of;
+use sensorium_modality::pipeline::FeatureSource;
+
+use crate::judge::{Judged, Subset, baseline, judge, subsets};
+use crate::{Readable, TrainError};
+
+/// Judges a model on `rows` with every subset of its inputs, beside a baseline that looks at none.
+///
+/// # Errors
+///
+/// [`TrainError`] where a cell can no longer be read.
+pub fn report(
+    predictor: &Predictor,
+    source: &FeatureSource<'_>,
+    readable: &Readable,
+    rows: &[usize],
+) -> Result<Statistics, TrainError> {
+    let config = predictor.config();
+    let subsets = subsets(config.input_features.len());
+    let judged = judge(predictor, source, readable, rows, &subsets)?;
+    let mut statistics = Statistics::default();
+    for output in 0..config.output_features.len() {
+        let name = config.output_features[output].name.as_str();
+        statistics.insert(name, of_output(predictor, &judged, &subsets, output))?;
+    }
+    let combined = judged.losses.last().copied().filter(|loss| loss.is_finite());
+    statistics.combined.insert("loss".to_owned(), combined);
+    Ok(statistics)
+}
+
+fn of_output(
+    predictor: &Predictor,
+    judged: &Judged,
+    subsets: &[Subset],
+    output: usize,
+) -> OutputStatistics {
+    let target = &predictor.fitted().targets[output];
+    let scores = &judged.scores[output];
+    let mut statistics = OutputStatistics::of(scores);
+    if let Scores::Category(scores) = scores {
+        statistics = statistics.with_classes(ClassReport::of(scores, target.classes()));
+    }
+    let loss = Some(judged.losses[output]).filter(|loss| loss.is_finite());
+    statistics.metrics.insert("loss".to_owned(), loss);
+    if let Some(baseline) = baseline(target, scores) {
+        statistics.baseline = metrics_of(&baseline);
+    }
+    let seed = predictor.config().random_seed;
+    statistics.interval = Bootstrap::default().intervals(metrics_for(scores.kind()), scores, seed);
+    for (subset, scores) in subsets.iter().zip(&judged.subsets) {
+        statistics.subsets.insert(name(predictor.config(), subset), metrics_of(&scores[output]));
+    }
+    statistics
+}
+
+/// The shown inputs' names in the config's order, joined with `+`.
+fn name(config: &Config, subset: &Subset) -> String {
+    let shown = config.input_features.iter().zip(subset).filter(|(_, shown)| **shown);
+    shown.map(|(input, _)| input.name.as_str()).collect::<Vec<_>>().join("+")
+}
