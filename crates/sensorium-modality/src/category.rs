@@ -1,0 +1,142 @@
+//! One of few labels, as a one-hot vector.
+
+use sensorium_core::config::in_range;
+use sensorium_core::{ConfigError, FeatureShape};
+use sensorium_table::{Cell, Column, TrainRows};
+use serde::{Deserialize, Serialize};
+
+use crate::vocabulary::{Vocabulary, WordCounts};
+use crate::{Features, MissingValueStrategy, Modality, ModalityError};
+
+/// The most labels that a column may keep: a row takes four bytes for each.
+pub const MAX_LABELS: usize = 100_000;
+
+/// Which labels are told apart.
+///
+/// | key                      | default | unit   | range               |
+/// |--------------------------|---------|--------|---------------------|
+/// | `missing_value_strategy` | `mask`  |        | `mask`              |
+/// | `most_common`            | 10 000  | labels | 1 to [`MAX_LABELS`] |
+///
+/// The keys are Ludwig's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CategoryConfig {
+    /// What an absent label becomes.
+    pub missing_value_strategy: MissingValueStrategy,
+    /// The most labels that have a place of their own; the rest count as unknown.
+    pub most_common: usize,
+}
+
+impl Default for CategoryConfig {
+    fn default() -> Self {
+        Self { missing_value_strategy: MissingValueStrategy::Mask, most_common: 10_000 }
+    }
+}
+
+/// Labels of one column: place 0 is a label that train does not hold, then come the labels of the
+/// train rows by falling frequency, ties in alphabetical order. Labels are compared as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Category {
+    labels: Vocabulary,
+}
+
+impl Category {
+    /// The labels that have a place, from place 1 on.
+    pub fn labels(&self) -> &[String] {
+        self.labels.words()
+    }
+}
+
+/// How often each label occurs in the train rows.
+pub(crate) fn label_counts(column: Column<'_>, rows: &TrainRows) -> WordCounts {
+    let mut counts = WordCounts::default();
+    for &row in rows.indices() {
+        if let Ok(Some(label)) = column.cell(row).text() {
+            counts.add(&label);
+        }
+    }
+    counts
+}
+
+impl Modality for Category {
+    type Config = CategoryConfig;
+    type Decoded = String;
+
+    fn check(config: &CategoryConfig) -> Result<(), ConfigError> {
+        in_range("most_common", config.most_common, 1..=MAX_LABELS)
+    }
+
+    fn fit(
+        config: &CategoryConfig,
+        column: Column<'_>,
+        rows: &TrainRows,
+    ) -> Result<Self, ModalityError> {
+        let counts = label_counts(column, rows);
+        if counts.len() == 0 {
+            return Err(ModalityError::Fit {
+                column: column.name().clone(),
+                problem: "no train row holds a label".to_owned(),
+                advice: "leave the column out, or check that it is the one you mean".to_owned(),
+            });
+        }
+        Ok(Self { labels: counts.into_vocabulary(config.most_common) })
+    }
+
+    fn shape(&self) -> FeatureShape {
+        FeatureShape::Vector { width: 1 + self.labels.words().len() }
+    }
+
+    fn decode(&self, cell: &Cell<'_>) -> Result<Option<String>, ModalityError> {
+        Ok(cell.text()?.map(std::borrow::Cow::into_owned))
+    }
+
+    fn features(&self, decoded: &String) -> Features {
+        let place = self.labels.place(decoded).map_or(0, |place| 1 + place as usize);
+        let mut one_hot = vec![0.0; 1 + self.labels.words().len()];
+        one_hot[place] = 1.0;
+        Features::Vector(one_hot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_table::Value;
+
+    use super::*;
+    use crate::small_table::{SmallTable, text};
+
+    fn one_hot(category: &Category, label: &str) -> Vec<f32> {
+        match category.features(&label.to_owned()) {
+            Features::Vector(values) => values,
+            other => panic!("a vector, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_train_label_has_a_place_and_the_rest_share_the_first() {
+        let table = SmallTable::with_held_out(
+            [text("red"), text("blue"), text("red")],
+            [text("green"), Value::Missing],
+        );
+        let category = table.fit::<Category>(&CategoryConfig::default()).unwrap();
+        assert_eq!(category.labels(), ["red", "blue"]);
+        assert_eq!(one_hot(&category, "red"), [0.0, 1.0, 0.0]);
+        assert_eq!(one_hot(&category, "blue"), [0.0, 0.0, 1.0]);
+        assert_eq!(one_hot(&category, "green"), [1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn only_the_most_common_keep_a_place() {
+        let table = SmallTable::of([text("a"), text("b"), text("b")]);
+        let config = CategoryConfig { most_common: 1, ..CategoryConfig::default() };
+        assert_eq!(one_hot(&table.fit::<Category>(&config).unwrap(), "a"), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_column_without_labels_cannot_be_fitted() {
+        let error = SmallTable::of([Value::Missing]).fit::<Category>(&CategoryConfig::default());
+        assert!(error.unwrap_err().to_string().contains("no train row holds a label"));
+    }
+}

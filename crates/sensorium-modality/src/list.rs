@@ -1,0 +1,164 @@
+//! One line a modality: the list behind configs, fitted state, contract tests and docs.
+
+use sensorium_core::{ConfigError, FeatureShape};
+use sensorium_table::{Cell, Column, TrainRows};
+use serde::{Deserialize, Serialize};
+
+use crate::{Features, Modality, ModalityError};
+
+/// Writes the parts of the role that must name every modality, from one line for each.
+macro_rules! modalities {
+    ($($name:literal => $module:ident::$modality:ident, $summary:literal;)+) => {
+        /// The `preprocessing` of any input that a config can name in `type`.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type", content = "preprocessing")]
+        #[expect(clippy::large_enum_variant, reason = "a config holds few inputs")]
+        pub enum ModalityConfig {
+            $(
+                #[doc = $summary]
+                #[serde(rename = $name)]
+                $modality(<crate::$module::$modality as Modality>::Config),
+            )+
+        }
+
+        /// Any modality, fitted to its column.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type", content = "fitted")]
+        #[expect(clippy::large_enum_variant, reason = "a model holds few inputs")]
+        pub enum FittedModality {
+            $(
+                #[doc = $summary]
+                #[serde(rename = $name)]
+                $modality(crate::$module::$modality),
+            )+
+        }
+
+        impl ModalityConfig {
+            /// Every name that `type` may have, with a line on each.
+            pub const COMPONENTS: &'static [(&'static str, &'static str)] =
+                &[$(($name, $summary)),+];
+
+            /// Reads and checks the `preprocessing` section of the input called `name`.
+            ///
+            /// # Errors
+            ///
+            /// [`ConfigError`] for an unknown name, key or value, or one out of its range.
+            pub fn read(name: &str, section: serde_json::Value) -> Result<Self, ConfigError> {
+                match name {
+                    $($name => {
+                        let config = sensorium_core::config::read(section)?;
+                        <crate::$module::$modality as Modality>::check(&config)?;
+                        Ok(Self::$modality(config))
+                    })+
+                    _ => Err(ConfigError::unknown_value(
+                        "type",
+                        name,
+                        Self::COMPONENTS.iter().map(|(name, _)| *name),
+                    )),
+                }
+            }
+
+            /// The modality's name in a config.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$modality(_) => $name,)+ }
+            }
+
+            /// Learns what the modality needs from train rows alone.
+            ///
+            /// # Errors
+            ///
+            /// [`ModalityError`] where no train row holds a usable cell.
+            pub fn fit(
+                &self,
+                column: Column<'_>,
+                rows: &TrainRows,
+            ) -> Result<FittedModality, ModalityError> {
+                match self {
+                    $(Self::$modality(config) => {
+                        <crate::$module::$modality as Modality>::fit(config, column, rows)
+                            .map(FittedModality::$modality)
+                    })+
+                }
+            }
+        }
+
+        impl FittedModality {
+            /// The modality's name in a config.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$modality(_) => $name,)+ }
+            }
+
+            /// The sizes of the features that [`FittedModality::features_of`] makes.
+            pub fn shape(&self) -> FeatureShape {
+                match self { $(Self::$modality(modality) => modality.shape(),)+ }
+            }
+
+            /// A cell's features, or `None` where it is missing: the one path from cell to features.
+            ///
+            /// # Errors
+            ///
+            /// [`ModalityError`] naming the cell, what was got and what was expected.
+            pub fn features_of(&self, cell: &Cell<'_>) -> Result<Option<Features>, ModalityError> {
+                match self { $(Self::$modality(modality) => features_of(modality, cell),)+ }
+            }
+        }
+    };
+}
+
+fn features_of<M: Modality>(
+    modality: &M,
+    cell: &Cell<'_>,
+) -> Result<Option<Features>, ModalityError> {
+    Ok(modality.decode(cell)?.map(|decoded| modality.features(&decoded)))
+}
+
+modalities! {
+    "audio" => audio::Audio, "sounds as a sequence of log-mel or MFCC frames";
+    "binary" => binary::Binary, "true or false as 1 or 0";
+    "category" => category::Category, "one of few labels as a one-hot vector";
+    "image" => image::Image, "pictures as a grid of channels, height and width";
+    "number" => number::Number, "a number on a scale fitted to the train rows";
+    "text" => text::Text, "words as a list of ids";
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::Hint;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_modality_or_key_is_answered_with_the_nearest() {
+        let error = ModalityConfig::read("imgae", json!({})).unwrap_err();
+        assert!(error.hint().unwrap().starts_with("did you mean `image`?"));
+        let error = ModalityConfig::read("text", json!({"most_comon": 3})).unwrap_err();
+        assert!(error.hint().unwrap().starts_with("did you mean `most_common`?"));
+    }
+
+    #[test]
+    fn a_setting_out_of_its_range_is_refused_on_reading() {
+        let error = ModalityConfig::read("text", json!({"most_common": 0})).unwrap_err();
+        assert!(error.to_string().starts_with("`most_common` is 0"), "{error}");
+    }
+
+    #[test]
+    fn every_modality_masks_absent_cells_and_refuses_to_fill_them_in() {
+        for (name, _) in ModalityConfig::COMPONENTS {
+            let mask = json!({"missing_value_strategy": "mask"});
+            assert_eq!(ModalityConfig::read(name, mask).unwrap().name(), *name);
+            let fill = json!({"missing_value_strategy": "fill_with_const"});
+            let message = ModalityConfig::read(name, fill).unwrap_err().to_string();
+            assert!(message.contains("an absent cell is masked here"), "{name}: {message}");
+        }
+    }
+
+    #[test]
+    fn every_config_is_the_same_after_save_and_load() {
+        for (name, _) in ModalityConfig::COMPONENTS {
+            let config = ModalityConfig::read(name, json!({})).unwrap();
+            let stored = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<ModalityConfig>(&stored).unwrap(), config);
+        }
+    }
+}
