@@ -1,9 +1,8 @@
 //! What a model that looks at no input would answer: the least that a trained one has to beat.
 //!
 //! Each takes what train taught and the truth of the judged split, and gives scores that every
-//! metric of the kind applies to. Each gives `None` where train holds no target to learn from.
+//! metric of the kind applies to, or `None` where train holds no target to learn from.
 
-use crate::mean::mean;
 use crate::{BinaryScores, CategoryScores, NumberScores};
 
 /// Answers every row with the frequencies of the classes in train, and so with the most frequent
@@ -15,8 +14,8 @@ use crate::{BinaryScores, CategoryScores, NumberScores};
 ///
 /// If a truth is not a class.
 #[must_use]
-pub fn majority_class(train_counts: &[usize], truth: Vec<Option<usize>>) -> Option<CategoryScores> {
-    let total: usize = train_counts.iter().sum();
+pub fn majority_class(train_counts: &[u64], truth: Vec<Option<usize>>) -> Option<CategoryScores> {
+    let total: u64 = train_counts.iter().sum();
     if total == 0 {
         return None;
     }
@@ -26,22 +25,23 @@ pub fn majority_class(train_counts: &[usize], truth: Vec<Option<usize>>) -> Opti
 }
 
 /// Answers every row with the frequency of "true" in train, and so with the more frequent answer.
+///
+/// `train_counts` is the number of train rows that are false and true.
 #[must_use]
-pub fn majority_answer(train_truth: &[bool], truth: Vec<bool>) -> Option<BinaryScores> {
-    let positives = train_truth.iter().filter(|&&truth| truth).count();
-    let frequency = (!train_truth.is_empty()).then(|| share(positives, train_truth.len()))?;
+pub fn majority_answer(train_counts: [u64; 2], truth: Vec<bool>) -> Option<BinaryScores> {
+    let [no, yes] = train_counts;
+    let frequency = (no + yes > 0).then(|| share(yes, no + yes))?;
     Some(BinaryScores::new(vec![frequency; truth.len()], truth))
 }
 
 /// Answers every row with the mean of train.
 #[must_use]
-pub fn train_mean(train_truth: &[f64], truth: Vec<f64>) -> Option<NumberScores> {
-    let mean = mean(train_truth.iter().copied())?;
-    Some(NumberScores::new(vec![mean; truth.len()], truth))
+pub fn train_mean(mean: f64, truth: Vec<f64>) -> NumberScores {
+    NumberScores::new(vec![mean; truth.len()], truth)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "probabilities are f32 everywhere")]
-fn share(count: usize, total: usize) -> f32 {
+fn share(count: u64, total: u64) -> f32 {
     (count as f64 / total as f64) as f32
 }
 
@@ -70,21 +70,20 @@ mod tests {
 
     #[test]
     fn the_majority_answer_ranks_nothing() {
-        let scores = majority_answer(&[true, false, false], vec![true, false, false]).unwrap();
+        let scores = majority_answer([2, 1], vec![true, false, false]).unwrap();
         assert_eq!(value(OutputKind::Binary, "roc_auc", scores.clone()), Some(0.5));
         assert_eq!(value(OutputKind::Binary, "accuracy", scores), Some(2.0 / 3.0));
     }
 
     #[test]
     fn the_train_mean_explains_no_variance_of_a_split_with_its_mean() {
-        let scores = train_mean(&[1.0, 3.0], vec![0.0, 2.0, 4.0]).unwrap();
+        let scores = train_mean(2.0, vec![0.0, 2.0, 4.0]);
         assert_eq!(value(OutputKind::Number, "r2", scores), Some(0.0));
     }
 
     #[test]
     fn train_without_a_target_has_no_baseline() {
         assert_eq!(majority_class(&[0, 0], vec![Some(1)]), None);
-        assert_eq!(majority_answer(&[], vec![true]), None);
-        assert_eq!(train_mean(&[], vec![1.0]), None);
+        assert_eq!(majority_answer([0, 0], vec![true]), None);
     }
 }

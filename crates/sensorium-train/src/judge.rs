@@ -7,7 +7,7 @@ use sensorium_metrics::{
     BinaryScores, CategoryScores, NumberScores, OutputKind, Scores, baseline,
 };
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
-use sensorium_modality::target::{FittedTarget, Truth};
+use sensorium_modality::target::{FittedTarget, TargetConfig, Truth};
 use sensorium_model::Embedding;
 
 use crate::targets::target_batch;
@@ -174,28 +174,28 @@ const fn class(truth: &Truth) -> Option<usize> {
 /// What a model that looks at no input would answer on the same rows.
 #[must_use]
 pub fn baseline(target: &FittedTarget, scores: &Scores) -> Option<Scores> {
-    match (target, scores) {
-        (FittedTarget::Category(target), Scores::Category(scores)) => {
-            baseline::majority_class(target.class_counts(), scores.truth().to_vec()).map(Into::into)
+    let counts = target.class_counts();
+    match scores {
+        Scores::Category(scores) => {
+            baseline::majority_class(counts, scores.truth().to_vec()).map(Into::into)
         }
-        (FittedTarget::Binary(target), Scores::Binary(scores)) => {
-            let [no, yes] = target.class_counts();
-            let train = [vec![false; no], vec![true; yes]].concat();
-            baseline::majority_answer(&train, scores.truth().to_vec()).map(Into::into)
+        Scores::Binary(scores) => {
+            let counts = counts.try_into().ok()?;
+            baseline::majority_answer(counts, scores.truth().to_vec()).map(Into::into)
         }
-        (FittedTarget::Number(target), Scores::Number(scores)) => {
-            baseline::train_mean(&[target.mean()], scores.truth().to_vec()).map(Into::into)
+        Scores::Number(scores) => {
+            let mean = target.mean()?;
+            Some(baseline::train_mean(mean, scores.truth().to_vec()).into())
         }
-        _ => None,
     }
 }
 
-/// The kind of output that a target is.
-pub(crate) const fn kind(target: &FittedTarget) -> OutputKind {
+/// The kind of output that a target is, which decides its metrics.
+pub const fn kind_of(target: &TargetConfig) -> OutputKind {
     match target {
-        FittedTarget::Category(_) => OutputKind::Category,
-        FittedTarget::Binary(_) => OutputKind::Binary,
-        FittedTarget::Number(_) => OutputKind::Number,
+        TargetConfig::Category(_) => OutputKind::Category,
+        TargetConfig::Binary(_) => OutputKind::Binary,
+        TargetConfig::Number(_) => OutputKind::Number,
     }
 }
 

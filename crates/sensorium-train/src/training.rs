@@ -98,7 +98,7 @@ impl<'a> Training<'a> {
             source,
             readable,
             checkpoint,
-            watched: Watched::new(&plan.config, &plan.fitted)?,
+            watched: Watched::new(&plan.config)?,
             device: Device::flex().autodiff(),
             seed: plan.config.random_seed.derive("training"),
             total_steps: steps_per_epoch * trainer.epochs,

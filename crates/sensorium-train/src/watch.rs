@@ -1,11 +1,11 @@
 //! The metric that decides which epoch is the best and when to stop.
 
-use sensorium_bundle::{Config, Fitted};
+use sensorium_bundle::Config;
 use sensorium_core::ConfigError;
 use sensorium_metrics::{COMBINED, Goal, find};
 
 use crate::history::EpochRecord;
-use crate::judge::kind;
+use crate::judge::kind_of;
 
 /// `trainer.validation_field` and `trainer.validation_metric`, found.
 #[derive(Clone, Debug)]
@@ -21,15 +21,15 @@ impl Watched {
     /// # Errors
     ///
     /// [`ConfigError::UnknownValue`] where the output has no such metric.
-    pub fn new(config: &Config, fitted: &Fitted) -> Result<Self, ConfigError> {
+    pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let field = config.trainer.validation_field.clone();
         let metric = config.trainer.validation_metric.clone();
         let mut goal = Goal::Minimize;
         if field != COMBINED && metric != "loss" {
-            let outputs = config.output_features.iter().zip(&fitted.targets);
-            let mut own = outputs.filter(|(output, _)| output.name.as_str() == field);
-            let (_, target) = own.next().expect("the config was checked for it");
-            goal = find(kind(target), &metric)
+            let mut outputs = config.output_features.iter();
+            let own = outputs.find(|output| output.name.as_str() == field);
+            let target = &own.expect("the config was checked for it").target;
+            goal = find(kind_of(target), &metric)
                 .map_err(|error| error.under("trainer.validation_metric"))?
                 .goal;
         }
