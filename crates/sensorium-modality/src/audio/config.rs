@@ -286,8 +286,8 @@ impl AudioConfig {
         if let Some(window_length) = given {
             in_range("win_length", window_length, 1..=65_536)?;
         }
-        let fft_length = fft_length
-            .unwrap_or_else(|| given.map_or(0, usize::next_power_of_two).max(FFT_LENGTH));
+        let fft_length =
+            fft_length.unwrap_or_else(|| given.map_or(0, usize::next_power_of_two).max(FFT_LENGTH));
         in_range("n_fft", fft_length, 2..=65_536)?;
         let window_length = given.unwrap_or(WINDOW_LENGTH.min(fft_length));
         in_range("win_length", window_length, 1..=fft_length)?;

@@ -9,14 +9,26 @@
 //! hold its numbers.
 
 mod config;
+mod decibel;
+mod decode;
+mod extract;
 mod fitted;
+mod format;
+mod mel;
+mod mfcc;
 mod reference;
+mod resample;
+mod standardise;
+mod stft;
 mod window;
 
 pub use config::{
     AudioConfig, AudioKind, CheckedAudio, MAX_FEATURE_VALUES, MAX_FILE_BYTES, MAX_SAMPLE_RATE_HZ,
     MAX_SECONDS, MIN_SAMPLE_RATE_HZ, MelNorm, Norm, PadMode,
 };
-pub use fitted::{Audio, Waveform};
+pub use decode::{DecodeError, MAX_CHANNELS, MAX_SAMPLE, Waveform, decode_bytes};
+pub use extract::FeatureExtractor;
+pub use fitted::{Audio, MAX_FITTED_SOUNDS};
+pub use format::{EXTENSIONS, SoundFormat, is_audio};
 pub use reference::Reference;
 pub use window::Window;
