@@ -46,7 +46,7 @@ macro_rules! components {
 
         #[doc = concat!("Any component that plays [`", stringify!($role), "`].")]
         #[derive(burn::module::Module, Debug)]
-        #[expect(clippy::large_enum_variant, reason = "a model holds few components")]
+        #[allow(clippy::large_enum_variant, reason = "a model holds few components")]
         pub enum $any {
             $(
                 #[doc = $summary]

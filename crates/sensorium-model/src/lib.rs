@@ -11,6 +11,11 @@ mod batch;
 pub mod combiner;
 mod embedding;
 pub mod encoder;
+pub mod head;
+pub mod layer;
+pub mod loss;
+#[cfg(test)]
+mod testkit;
 
 pub use batch::{FeatureBatch, FeatureValues};
 pub use components::Build;

@@ -1,40 +1,104 @@
 //! The pooled vectors, end to end.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use sensorium_core::ConfigError;
 use serde::{Deserialize, Serialize};
 
+use super::columns::Columns;
 use super::{Combiner, CombinerInput, Fused};
+use crate::layer::{
+    Activation, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
+    FullyConnectedStack, Norm,
+};
 use crate::{Build, Embedding};
 
-/// `concat`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// `concat`: joins the columns, then as many fully connected layers as asked for.
+///
+/// | field | default | range |
+/// |---|---|---|
+/// | `fc_layers` | none | up to 64 layers, instead of `num_fc_layers` alike ones |
+/// | `num_fc_layers` | 0 | 0 to 64 |
+/// | `output_size` | 256 | 1 to 65 536 |
+/// | `activation` | `relu` | see [`Activation`] |
+/// | `norm` | none | see [`Norm`] |
+/// | `dropout` | 0 | 0 or more and below 1 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ConcatConfig {}
+pub struct ConcatConfig {
+    /// Each layer by itself.
+    pub fc_layers: Option<Vec<FullyConnectedLayerConfig>>,
+    /// The number of layers where `fc_layers` does not list them.
+    pub num_fc_layers: usize,
+    /// Width after each layer.
+    pub output_size: usize,
+    /// The function after each layer.
+    pub activation: Activation,
+    /// The norm of each layer.
+    pub norm: Option<Norm>,
+    /// Share of each layer's outputs set to zero in training.
+    pub dropout: f64,
+}
 
-/// Joins the pooled vectors end to end; an absent column gives zeros.
+impl Default for ConcatConfig {
+    fn default() -> Self {
+        Self {
+            fc_layers: None,
+            num_fc_layers: 0,
+            output_size: 256,
+            activation: Activation::Relu,
+            norm: None,
+            dropout: 0.0,
+        }
+    }
+}
+
+impl ConcatConfig {
+    fn fully_connected(&self) -> FullyConnectedConfig<'_> {
+        FullyConnectedConfig {
+            layers: self.fc_layers.as_deref(),
+            num_layers: self.num_fc_layers,
+            output_size: self.output_size,
+            activation: self.activation,
+            norm: self.norm,
+            dropout: self.dropout,
+            keys: FullyConnectedKeys { output_size: "output_size", dropout: "dropout" },
+        }
+    }
+}
+
+/// Joins the pooled vectors end to end, and after them a flag for each column that is present; an
+/// absent column gives zeros.
 #[derive(Module, Debug)]
 pub struct Concat {
-    width: usize,
+    stack: FullyConnectedStack,
 }
 
 impl Build for Concat {
     type Config = ConcatConfig;
     type Input = CombinerInput;
 
-    fn build(_: &ConcatConfig, input: &CombinerInput, _: &Device) -> Result<Self, ConfigError> {
-        Ok(Self { width: input.widths.iter().sum() })
+    fn build(
+        config: &ConcatConfig,
+        input: &CombinerInput,
+        device: &Device,
+    ) -> Result<Self, ConfigError> {
+        let stack = FullyConnectedStack::build(
+            &config.fully_connected(),
+            input.joined_width() + input.num_columns(),
+            device,
+        )?;
+        Ok(Self { stack })
     }
 }
 
 impl Combiner for Concat {
     fn forward(&self, embeddings: &[Embedding]) -> Fused {
-        let pooled = embeddings.iter().map(|embedding| embedding.pooled.clone()).collect();
-        Fused { fused: Tensor::cat(pooled, 1), weights: None }
+        let joined = Columns::of(embeddings).joined_with_flags();
+        Fused { fused: self.stack.forward(joined), weights: None }
     }
 
     fn output_width(&self) -> usize {
-        self.width
+        self.stack.output_width()
     }
 }

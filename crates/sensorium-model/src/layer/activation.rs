@@ -1,0 +1,72 @@
+//! The functions between two layers.
+
+use burn::tensor::{Tensor, activation};
+use serde::{Deserialize, Serialize};
+
+/// A function of every number by itself, under Ludwig's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// max(0, x).
+    #[default]
+    Relu,
+    /// x where positive, x / 100 elsewhere.
+    #[serde(rename = "leakyRelu")]
+    LeakyRelu,
+    /// x where positive, eˣ − 1 elsewhere.
+    Elu,
+    /// x Φ(x), with the exact normal distribution function (Hendrycks and Gimpel 2016).
+    Gelu,
+    /// x σ(x).
+    Silu,
+    /// 1 / (1 + e⁻ˣ).
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// x.
+    Identity,
+}
+
+impl Activation {
+    /// Applies the function to every number; the shape stays.
+    #[must_use]
+    pub fn apply<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Relu => activation::relu(values),
+            Self::LeakyRelu => activation::leaky_relu(values, 0.01),
+            Self::Elu => activation::elu(values, 1.0),
+            Self::Gelu => activation::gelu(values),
+            Self::Silu => activation::silu(values),
+            Self::Sigmoid => activation::sigmoid(values),
+            Self::Tanh => activation::tanh(values),
+            Self::Identity => values,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+    use crate::testkit::assert_close;
+
+    #[test]
+    fn each_name_is_the_function_that_it_says() {
+        let cases: [(&str, [f32; 3]); 8] = [
+            ("relu", [0.0, 0.0, 2.0]),
+            ("leakyRelu", [-0.01, 0.0, 2.0]),
+            ("elu", [-0.632_120_56, 0.0, 2.0]),
+            ("gelu", [-0.158_655_25, 0.0, 1.954_499_7]),
+            ("silu", [-0.268_941_42, 0.0, 1.761_594_2]),
+            ("sigmoid", [0.268_941_42, 0.5, 0.880_797_1]),
+            ("tanh", [-0.761_594_2, 0.0, 0.964_027_6]),
+            ("identity", [-1.0, 0.0, 2.0]),
+        ];
+        for (name, expected) in cases {
+            let activation: Activation = serde_json::from_value(name.into()).unwrap();
+            let input = Tensor::<1>::from_floats([-1.0, 0.0, 2.0], &Device::flex());
+            assert_close(name, &activation.apply(input), &expected, 1e-6);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Attention that may not look at what is absent.
+//!
+//! Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2
+//! (<https://arxiv.org/abs/1706.03762>). Differs from the paper: a query whose every key is absent
+//! gets exactly zero, and the step after the heads has no bias, so that it stays zero.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::tensor::{Bool, Device, Tensor, activation};
+
+/// Softmax over `dim` of what is present: absent entries get zero, and so does everything where
+/// all of `dim` is absent.
+///
+/// `absent` has the shape of `scores`.
+pub(crate) fn masked_softmax<const D: usize>(
+    scores: Tensor<D>,
+    absent: Tensor<D, Bool>,
+    dim: usize,
+) -> Tensor<D> {
+    // The smallest finite number, not -inf: a row that is all absent would give NaN.
+    let scores = scores.mask_fill(absent.clone(), f32::MIN);
+    activation::softmax(scores, dim).mask_fill(absent, 0.0)
+}
+
+/// Attention of several heads, from queries to the tokens of a context.
+#[derive(Module, Debug)]
+pub(crate) struct MultiHeadAttention {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    dropout: Dropout,
+    num_heads: usize,
+}
+
+impl MultiHeadAttention {
+    /// `width` is the width of queries, context and result; `num_heads` divides it.
+    pub(crate) fn new(width: usize, num_heads: usize, dropout: f64, device: &Device) -> Self {
+        let linear = || LinearConfig::new(width, width).init(device);
+        Self {
+            query: linear(),
+            key: linear(),
+            value: linear(),
+            output: LinearConfig::new(width, width).with_bias(false).init(device),
+            dropout: DropoutConfig::new(dropout).init(),
+            num_heads,
+        }
+    }
+
+    /// # Shapes
+    ///
+    /// - `queries`: `[B, Q, D]`
+    /// - `context`: `[B, T, D]`, finite also where absent
+    /// - `absent`: `[B, T]`, true where a context token may not be looked at
+    /// - returns: `[B, Q, D]`, zeros for a row whose context is all absent
+    pub(crate) fn forward(
+        &self,
+        queries: Tensor<3>,
+        context: Tensor<3>,
+        absent: Tensor<2, Bool>,
+    ) -> Tensor<3> {
+        let [rows, num_queries, width] = queries.dims();
+        let [_, num_tokens, _] = context.dims();
+        let scale = ((width / self.num_heads) as f64).sqrt();
+
+        let query = self.heads(self.query.forward(queries) / scale); // [B, heads, Q, D / heads]
+        let key = self.heads(self.key.forward(context.clone())); // [B, heads, T, D / heads]
+        let value = self.heads(self.value.forward(context)); // [B, heads, T, D / heads]
+
+        let absent = absent.reshape([rows, 1, 1, num_tokens]);
+        let absent = absent.expand([rows, self.num_heads, num_queries, num_tokens]);
+        let weights = masked_softmax(query.matmul(key.swap_dims(2, 3)), absent, 3);
+        let read = self.dropout.forward(weights).matmul(value); // [B, heads, Q, D / heads]
+        self.output.forward(read.swap_dims(1, 2).reshape([rows, num_queries, width]))
+    }
+
+    fn heads(&self, values: Tensor<3>) -> Tensor<4> {
+        let [rows, tokens, width] = values.dims();
+        values.reshape([rows, tokens, self.num_heads, width / self.num_heads]).swap_dims(1, 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+    use crate::testkit::{assert_close, values};
+
+    #[test]
+    fn softmax_of_what_is_present_sums_to_one_and_of_nothing_is_zero() {
+        let device = Device::flex();
+        let scores = Tensor::<2>::from_floats([[1.0, 2.0, 9.0], [1e30, 4.0, 5.0]], &device);
+        let absent = Tensor::from_bool([[false, false, true], [true, true, true]], &device);
+        let weights = masked_softmax(scores, absent, 1);
+        // e / (e + e²) and e² / (e + e²).
+        assert_close("weights", &weights, &[0.268_941_4, 0.731_058_6, 0.0, 0.0, 0.0, 0.0], 1e-6);
+    }
+
+    #[test]
+    fn one_present_token_is_read_whole_by_every_query() {
+        let device = Device::flex();
+        let attention = MultiHeadAttention::new(4, 2, 0.0, &device);
+        let context = Tensor::<3>::from_floats(
+            [[[0.1, 0.2, 0.3, 0.4], [9.0, 9.0, 9.0, 9.0]], [[1.0, 2.0, 3.0, 4.0]; 2]],
+            &device,
+        );
+        let queries = Tensor::<3>::ones([2, 3, 4], &device);
+        let absent = Tensor::from_bool([[false, true], [true, true]], &device);
+        let read = values(&attention.forward(queries, context.clone(), absent));
+
+        let only = context.narrow(0, 0, 1).narrow(1, 0, 1);
+        let expected = values(&attention.output.forward(attention.value.forward(only)));
+        for query in 0..3 {
+            for (got, want) in read[query * 4..][..4].iter().zip(&expected) {
+                assert!((got - want).abs() < 1e-6, "query {query}: {got} is not {want}");
+            }
+        }
+        assert!(read[12..].iter().all(|&value| value == 0.0), "a row without context reads zeros");
+    }
+}

@@ -1,0 +1,86 @@
+//! One layer of a transformer: attention, then two linear steps, each added to what came in.
+//!
+//! Source: Xiong et al. 2020, "On Layer Normalization in the Transformer Architecture", figure 1 b
+//! (<https://arxiv.org/abs/2002.04745>): the norm stands before each step, so training needs no
+//! special warm-up.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::tensor::{Bool, Device, Tensor};
+
+use super::{Activation, MultiHeadAttention};
+
+/// The sizes of a [`TransformerBlock`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TransformerBlockConfig {
+    /// `D`; `num_heads` divides it.
+    pub(crate) width: usize,
+    /// Heads of the attention.
+    pub(crate) num_heads: usize,
+    /// Width between the two linear steps.
+    pub(crate) inner_width: usize,
+    /// Share of values set to zero in training, 0 or more and below 1.
+    pub(crate) dropout: f64,
+}
+
+/// Attention and two linear steps, with the norm before each.
+#[derive(Module, Debug)]
+pub(crate) struct TransformerBlock {
+    attention_norm: LayerNorm,
+    attention: MultiHeadAttention,
+    linear_norm: LayerNorm,
+    inner: Linear,
+    outer: Linear,
+    dropout: Dropout,
+}
+
+impl TransformerBlock {
+    pub(crate) fn new(config: TransformerBlockConfig, device: &Device) -> Self {
+        let TransformerBlockConfig { width, num_heads, inner_width, dropout } = config;
+        Self {
+            attention_norm: LayerNormConfig::new(width).init(device),
+            attention: MultiHeadAttention::new(width, num_heads, dropout, device),
+            linear_norm: LayerNormConfig::new(width).init(device),
+            inner: LinearConfig::new(width, inner_width).init(device),
+            outer: LinearConfig::new(inner_width, width).init(device),
+            dropout: DropoutConfig::new(dropout).init(),
+        }
+    }
+
+    /// Every token reads the tokens of its own row that are not absent.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[B, T, D]`, `absent`: `[B, T]`
+    /// - returns: `[B, T, D]`
+    pub(crate) fn attend_to_itself(&self, tokens: Tensor<3>, absent: Tensor<2, Bool>) -> Tensor<3> {
+        let normed = self.attention_norm.forward(tokens.clone());
+        let read = self.attention.forward(normed.clone(), normed, absent);
+        self.think(tokens + self.dropout.forward(read))
+    }
+
+    /// Every token reads the tokens of another sequence that are not absent; where all of those
+    /// are, only the linear steps act.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[B, Q, D]`, `context`: `[B, T, D]`, `absent`: `[B, T]`, of `context`
+    /// - returns: `[B, Q, D]`
+    pub(crate) fn attend_to(
+        &self,
+        tokens: Tensor<3>,
+        context: Tensor<3>,
+        absent: Tensor<2, Bool>,
+    ) -> Tensor<3> {
+        let queries = self.attention_norm.forward(tokens.clone());
+        let context = self.attention_norm.forward(context);
+        let read = self.attention.forward(queries, context, absent);
+        self.think(tokens + self.dropout.forward(read))
+    }
+
+    fn think(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let inner = self.inner.forward(self.linear_norm.forward(tokens.clone()));
+        let outer = self.outer.forward(self.dropout.forward(Activation::Gelu.apply(inner)));
+        tokens + self.dropout.forward(outer)
+    }
+}

@@ -1,0 +1,76 @@
+//! The mean of the absolute differences.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use sensorium_core::ConfigError;
+use serde::{Deserialize, Serialize};
+
+use super::targets::Known;
+use super::{Loss, LossInput, TargetBatch, check_weight};
+use crate::Build;
+
+/// `mean_absolute_error`.
+///
+/// | field | default | range |
+/// |---|---|---|
+/// | `weight` | 1 | 0 to 1 000 000 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeanAbsoluteErrorConfig {
+    /// The part that this loss has in the sum over all outputs.
+    pub weight: f64,
+}
+
+impl Default for MeanAbsoluteErrorConfig {
+    fn default() -> Self {
+        Self { weight: 1.0 }
+    }
+}
+
+/// The mean of |x − y|.
+#[derive(Module, Debug)]
+pub struct MeanAbsoluteError {
+    weight: f64,
+}
+
+impl Build for MeanAbsoluteError {
+    type Config = MeanAbsoluteErrorConfig;
+    type Input = LossInput;
+
+    fn build(
+        config: &MeanAbsoluteErrorConfig,
+        _: &LossInput,
+        _: &Device,
+    ) -> Result<Self, ConfigError> {
+        check_weight(config.weight)?;
+        Ok(Self { weight: config.weight })
+    }
+}
+
+impl Loss for MeanAbsoluteError {
+    fn forward(&self, logits: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
+        match Known::of(logits, targets.numbers()) {
+            Ok(known) => known.differences().abs().mean(),
+            Err(zero) => zero,
+        }
+    }
+
+    fn weight(&self) -> f64 {
+        self.weight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::assert_close;
+
+    #[test]
+    fn it_is_the_mean_size_over_the_rows_with_a_target() {
+        let (config, input) = (MeanAbsoluteErrorConfig::default(), LossInput { num_outputs: 1 });
+        let loss = MeanAbsoluteError::build(&config, &input, &Device::flex()).unwrap();
+        let logits = Tensor::from_floats([[1.0], [7.0], [-2.0]], &Device::flex());
+        let targets = TargetBatch::Number(vec![Some(3.0), None, Some(2.0)]);
+        assert_close("loss", &loss.forward(logits, &targets), &[3.0], 1e-6);
+    }
+}

@@ -1,0 +1,79 @@
+//! The targets of a batch, and the rows that have one.
+
+use burn::tensor::{Bool, Int, Tensor, TensorData};
+
+/// One output's targets, `None` where a row has none.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TargetBatch {
+    /// The index of the class; of a binary output 0 for no and 1 for yes.
+    Class(Vec<Option<usize>>),
+    /// The number, in the scale that the head predicts.
+    Number(Vec<Option<f32>>),
+}
+
+/// The rows that have a target.
+pub(super) struct Known<T> {
+    /// `[N, K]`.
+    pub(super) logits: Tensor<2>,
+    /// `N` targets.
+    pub(super) targets: Vec<T>,
+}
+
+impl TargetBatch {
+    /// The number of rows.
+    pub fn num_rows(&self) -> usize {
+        match self {
+            Self::Class(classes) => classes.len(),
+            Self::Number(numbers) => numbers.len(),
+        }
+    }
+
+    pub(super) fn classes(&self) -> &[Option<usize>] {
+        match self {
+            Self::Class(classes) => classes,
+            Self::Number(_) => panic!("this loss reads classes, but got numbers"),
+        }
+    }
+
+    pub(super) fn numbers(&self) -> &[Option<f32>] {
+        match self {
+            Self::Number(numbers) => numbers,
+            Self::Class(_) => panic!("this loss reads numbers, but got classes"),
+        }
+    }
+}
+
+impl<T: Copy> Known<T> {
+    /// The rows that have a target, or, where none has, a zero that gradients pass through.
+    ///
+    /// What a row without a target holds reaches neither the loss nor a gradient.
+    pub(super) fn of(logits: Tensor<2>, targets: &[Option<T>]) -> Result<Self, Tensor<1>> {
+        let [rows, _] = logits.dims();
+        assert_eq!(targets.len(), rows, "one target for each row");
+        let known: Vec<i64> = (0_i64..)
+            .zip(targets)
+            .filter(|(_, target)| target.is_some())
+            .map(|(row, _)| row)
+            .collect();
+        if known.is_empty() {
+            let everything = Tensor::<2, Bool>::full(logits.dims(), true, &logits.device());
+            return Err(logits.mask_fill(everything, 0.0).sum());
+        }
+        let targets = targets.iter().copied().flatten().collect();
+        if known.len() == rows {
+            return Ok(Self { logits, targets });
+        }
+        let num_known = known.len();
+        let rows = TensorData::new(known, [num_known]);
+        let rows = Tensor::<1, Int>::from_data(rows, &logits.device());
+        Ok(Self { logits: logits.select(0, rows), targets })
+    }
+}
+
+impl Known<f32> {
+    /// How far each number is from its target: `[N]`.
+    pub(super) fn differences(self) -> Tensor<1> {
+        let targets = Tensor::<1>::from_floats(self.targets.as_slice(), &self.logits.device());
+        self.logits.squeeze_dim::<1>(1) - targets
+    }
+}
