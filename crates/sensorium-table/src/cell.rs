@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use sensorium_core::CellRef;
 
-use crate::{Table, TableError};
+use crate::storage::{Held, Storage};
+use crate::{Table, TableError, media};
 
 /// What a cell holds. An empty cell is a missing cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,9 +29,14 @@ pub enum Value {
 pub struct Cell<'a> {
     at: CellRef,
     table: &'a Table,
+    column: &'a Storage,
 }
 
-impl Cell<'_> {
+impl<'a> Cell<'a> {
+    pub(crate) fn new(at: CellRef, table: &'a Table, column: &'a Storage) -> Self {
+        Self { at, table, column }
+    }
+
     /// The cell's place.
     pub fn at(&self) -> &CellRef {
         &self.at
@@ -38,35 +44,181 @@ impl Cell<'_> {
 
     /// Whether the cell holds nothing.
     pub fn is_missing(&self) -> bool {
-        todo!()
+        self.held() == Held::Missing
     }
 
-    /// The cell as text, or `None` where it is missing. A whole number reads `3`, not `3.0`.
+    /// The cell as text, or `None` where it is missing. A whole number reads `3`, not `3.0`; a
+    /// boolean reads `true` or `false`.
     ///
     /// # Errors
     ///
-    /// [`TableError`] where the cell holds bytes.
-    pub fn text(&self) -> Result<Option<Cow<'_, str>>, TableError> {
-        todo!()
+    /// [`TableError::NotText`] where the cell holds bytes.
+    pub fn text(&self) -> Result<Option<Cow<'a, str>>, TableError> {
+        match self.held() {
+            Held::Missing => Ok(None),
+            held => match held.as_text() {
+                Some(text) => Ok(Some(text)),
+                None => Err(TableError::NotText { at: self.at.clone(), got: held.to_string() }),
+            },
+        }
     }
 
     /// The cell as a finite number, or `None` where it is missing. `true` is 1 and `false` 0.
     ///
+    /// Text is read as a decimal number such as `3`, `-0.5` or `1e-3`, spaces around it ignored.
+    ///
     /// # Errors
     ///
-    /// [`TableError`] where the cell is not a number, or is NaN or infinite.
+    /// [`TableError::NotNumber`] where the cell is not a number, [`TableError::NotFinite`] where it
+    /// is NaN or infinite.
     pub fn number(&self) -> Result<Option<f64>, TableError> {
-        todo!()
+        let held = self.held();
+        if held == Held::Missing {
+            return Ok(None);
+        }
+        let at = || self.at.clone();
+        match held.as_number() {
+            Some(number) if number.is_finite() => Ok(Some(number)),
+            Some(_) => Err(TableError::NotFinite { at: at(), got: held.to_string() }),
+            None => Err(TableError::NotNumber { at: at(), got: held.to_string() }),
+        }
     }
 
     /// The bytes of the file that the cell holds or names, or `None` where it is missing.
+    ///
+    /// A path is relative to the table's own folder; it may be absolute, but where it leads, links
+    /// followed, must be inside the media root.
     ///
     /// # Errors
     ///
     /// [`TableError`] where a path leaves the media root or cannot be read, where the file is empty
     /// or larger than `max_bytes`.
     pub fn media(&self, max_bytes: u64) -> Result<Option<Vec<u8>>, TableError> {
-        let _ = max_bytes;
-        todo!()
+        let (table, at) = (self.table, &self.at);
+        match self.held() {
+            Held::Missing => Ok(None),
+            Held::Text(path) => media::read(&table.folders, at, path, max_bytes).map(Some),
+            Held::Bytes(bytes) => {
+                media::check_embedded(at, bytes.len() as u64, max_bytes)?;
+                Ok(Some(bytes.to_vec()))
+            }
+            Held::Spilled(span) => {
+                media::check_embedded(at, span.length, max_bytes)?;
+                let read = table.spill.read(span, max_bytes);
+                read.map(Some).map_err(|source| TableError::Spill { source })
+            }
+            held => Err(TableError::NotMedia { at: at.clone(), got: held.to_string() }),
+        }
+    }
+
+    pub(crate) fn held(&self) -> Held<'a> {
+        self.column.get(self.at.row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sensorium_core::{ColumnName, Hint};
+
+    use super::*;
+
+    fn table(values: Vec<Value>) -> Table {
+        let rows = values.into_iter().map(|value| vec![value]).collect();
+        Table::from_rows(vec![ColumnName::from("x")], rows, Path::new(".")).unwrap()
+    }
+
+    fn cells(table: &Table) -> Vec<Cell<'_>> {
+        let column = table.column(&ColumnName::from("x")).unwrap();
+        (0..table.num_rows()).map(|row| column.cell(row)).collect()
+    }
+
+    #[test]
+    fn text_is_as_written_and_whole_numbers_have_no_fraction() {
+        let table = table(vec![
+            Value::Text("007".into()),
+            Value::Number(3.0),
+            Value::Integer(-4),
+            Value::Boolean(true),
+            Value::Text(String::new()),
+            Value::Missing,
+            Value::Number(1e300),
+            Value::Number(0.1),
+        ]);
+        let texts: Vec<_> = cells(&table).iter().map(|cell| cell.text().unwrap()).collect();
+        let expected = [
+            Some("007"),
+            Some("3"),
+            Some("-4"),
+            Some("true"),
+            None,
+            None,
+            Some("1e300"),
+            Some("0.1"),
+        ];
+        assert_eq!(texts.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn numbers_are_read_from_every_type() {
+        let table = table(vec![
+            Value::Text(" 1e-3 ".into()),
+            Value::Text("False".into()),
+            Value::Boolean(true),
+            Value::Integer(5),
+            Value::Missing,
+        ]);
+        let numbers: Vec<_> = cells(&table).iter().map(|cell| cell.number().unwrap()).collect();
+        assert_eq!(numbers, [Some(0.001), Some(0.0), Some(1.0), Some(5.0), None]);
+    }
+
+    #[test]
+    fn what_is_not_a_finite_number_is_named_with_its_cell() {
+        let table = table(vec![
+            Value::Text("red".into()),
+            Value::Number(f64::NAN),
+            Value::Text("-inf".into()),
+            Value::Bytes(vec![1, 2]),
+            Value::Text("x".repeat(200)),
+        ]);
+        let errors: Vec<String> =
+            cells(&table).iter().map(|cell| cell.number().unwrap_err().to_string()).collect();
+        let long = "x".repeat(80);
+        assert_eq!(
+            errors,
+            [
+                "row 1 of column `x` is `red`, but a number was expected".to_owned(),
+                "row 2 of column `x` is `NaN`, but a finite number was expected".to_owned(),
+                "row 3 of column `x` is `-inf`, but a finite number was expected".to_owned(),
+                "row 4 of column `x` is 2 bytes, but a number was expected".to_owned(),
+                format!("row 5 of column `x` is `{long}…`, but a number was expected"),
+            ]
+        );
+        let hint = cells(&table)[0].number().unwrap_err().hint();
+        assert_eq!(hint.unwrap(), "correct the cell, or declare the column as category or text");
+    }
+
+    #[test]
+    fn bytes_are_media_and_not_text() {
+        let table = table(vec![Value::Bytes(vec![1, 2]), Value::Integer(3), Value::Bytes(vec![])]);
+        let cells = cells(&table);
+        assert_eq!(cells[0].media(2).unwrap(), Some(vec![1, 2]));
+        let errors = [
+            cells[0].media(1).unwrap_err(),
+            cells[0].text().unwrap_err(),
+            cells[1].media(9).unwrap_err(),
+            cells[2].media(9).unwrap_err(),
+        ];
+        assert_eq!(
+            errors.map(|error| error.to_string()),
+            [
+                "row 1 of column `x` holds a file of 2 bytes, but at most 1 bytes are allowed",
+                "row 1 of column `x` holds 2 bytes, but text was expected",
+                "row 2 of column `x` is `3`, but the path of a file, or its bytes, was expected",
+                "row 3 of column `x` holds a file without content, but a file with content was \
+                 expected",
+            ]
+        );
     }
 }

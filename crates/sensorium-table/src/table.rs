@@ -1,14 +1,24 @@
 //! The table itself.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use sensorium_core::ColumnName;
+use sensorium_core::{CellRef, ColumnName};
 
-use crate::{Cell, TableError, Value};
+use crate::media::Folders;
+use crate::read::Content;
+use crate::storage::{Spill, Storage};
+use crate::{Cell, TableError, Value, read};
 
 /// Rows and typed columns; row numbers are those of the file.
 #[derive(Debug)]
-pub struct Table {}
+pub struct Table {
+    names: Vec<ColumnName>,
+    columns: Vec<Storage>,
+    num_rows: usize,
+    pub(crate) folders: Folders,
+    pub(crate) spill: Spill,
+}
 
 /// One column of a [`Table`].
 #[derive(Clone, Copy, Debug)]
@@ -18,51 +28,90 @@ pub struct Column<'a> {
 }
 
 impl Table {
-    /// Reads a CSV, JSON Lines or Parquet file, told by its extension.
+    /// Reads a CSV, TSV, JSON Lines or Parquet file, told by its extension.
     ///
     /// Paths in cells are relative to the table's folder and may not leave `media_root`, which is
-    /// the table's folder where `None`.
+    /// the table's folder where `None`. Cells keep their text as written, so that the label `007`
+    /// stays `007`; an empty cell, a null and an absent key are missing cells. Embedded media go to
+    /// a temporary file.
     ///
     /// # Errors
     ///
     /// [`TableError`] naming the file, and the row and column where there is one.
     pub fn read(path: &Path, media_root: Option<&Path>) -> Result<Self, TableError> {
-        let _ = (path, media_root);
-        todo!()
+        let Content { names, columns, num_rows, spill } = read::content(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let folders = Folders::new(folder, media_root.unwrap_or(folder))?;
+        Ok(Self { names, columns, num_rows, folders, spill })
     }
 
     /// A table of values that are already in memory, such as one row from a command line.
     ///
+    /// Paths in cells are relative to `media_root`.
+    ///
     /// # Errors
     ///
-    /// [`TableError`] where a row has not one value for each column.
+    /// [`TableError`] where a row has not one value for each column, two columns share a name, or
+    /// `media_root` is not a folder.
     pub fn from_rows(
         columns: Vec<ColumnName>,
         rows: Vec<Vec<Value>>,
         media_root: &Path,
     ) -> Result<Self, TableError> {
-        let _ = (columns, rows, media_root);
-        todo!()
+        check_distinct(&columns)?;
+        let expected = columns.len();
+        let num_rows = rows.len();
+        let mut values: Vec<Vec<Value>> = vec![Vec::with_capacity(num_rows); expected];
+        for (row, cells) in rows.into_iter().enumerate() {
+            if cells.len() != expected {
+                return Err(TableError::RowLength { row, got: cells.len(), expected });
+            }
+            values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
+        }
+        let folders = Folders::new(media_root, media_root)?;
+        let stored = values.into_iter().map(Storage::Mixed).collect();
+        Ok(Self { names: columns, columns: stored, num_rows, folders, spill: Spill::default() })
     }
 
     /// The columns' names, in the file's order.
     pub fn column_names(&self) -> &[ColumnName] {
-        todo!()
+        &self.names
     }
 
     /// The number of rows.
     pub fn num_rows(&self) -> usize {
-        todo!()
+        self.num_rows
     }
 
     /// The column of that name.
     ///
     /// # Errors
     ///
-    /// [`TableError::UnknownColumn`] with the nearest name.
+    /// [`TableError::UnknownColumn`] with the nearest name; [`TableError::UnsupportedColumn`] where
+    /// its type is not read.
     pub fn column(&self, name: &ColumnName) -> Result<Column<'_>, TableError> {
-        let _ = name;
-        todo!()
+        let Some(index) = self.names.iter().position(|candidate| candidate == name) else {
+            let valid = self.names.clone();
+            return Err(TableError::UnknownColumn { column: name.clone(), valid });
+        };
+        if let Storage::Unsupported(kind) = &self.columns[index] {
+            let (column, kind) = (name.clone(), kind.clone());
+            return Err(TableError::UnsupportedColumn { column, kind });
+        }
+        Ok(Column { table: self, index })
+    }
+
+    /// Every column, those of a type that is not read included.
+    pub(crate) fn all_columns(&self) -> impl Iterator<Item = Column<'_>> {
+        (0..self.names.len()).map(|index| Column { table: self, index })
+    }
+}
+
+fn check_distinct(columns: &[ColumnName]) -> Result<(), TableError> {
+    let mut seen = BTreeSet::new();
+    match columns.iter().find(|&column| !seen.insert(column)) {
+        Some(column) => Err(TableError::DuplicateColumn { column: column.clone() }),
+        None => Ok(()),
     }
 }
 
@@ -78,7 +127,51 @@ impl<'a> Column<'a> {
     ///
     /// If the table has no such row.
     pub fn cell(&self, row: usize) -> Cell<'a> {
-        let _ = row;
-        todo!()
+        let num_rows = self.table.num_rows;
+        assert!(row < num_rows, "row {row} is asked of a table of {num_rows} rows");
+        Cell::new(CellRef::new(row, self.name()), self.table, self.storage())
+    }
+
+    pub(crate) fn storage(&self) -> &'a Storage {
+        &self.table.columns[self.index]
+    }
+
+    pub(crate) fn table(&self) -> &'a Table {
+        self.table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::Hint;
+
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<ColumnName> {
+        names.iter().map(|name| ColumnName::from(*name)).collect()
+    }
+
+    #[test]
+    fn a_table_is_shared_between_threads() {
+        fn is_shared<T: Send + Sync>() {}
+        is_shared::<Table>();
+        is_shared::<Cell<'_>>();
+    }
+
+    #[test]
+    fn an_unknown_column_is_named_with_the_nearest() {
+        let table = Table::from_rows(names(&["photo", "label"]), vec![], Path::new(".")).unwrap();
+        let error = table.column(&ColumnName::from("lable")).unwrap_err();
+        assert_eq!(error.to_string(), "the table has no column `lable`");
+        assert_eq!(error.hint().unwrap(), "did you mean `label`? the columns are: photo, label");
+    }
+
+    #[test]
+    fn rows_in_memory_must_fit_the_columns() {
+        let rows = vec![vec![Value::Missing], vec![Value::Missing, Value::Missing]];
+        let error = Table::from_rows(names(&["a"]), rows, Path::new(".")).unwrap_err();
+        assert_eq!(error.to_string(), "row 2 has 2 values, but there are 1 columns");
+        let error = Table::from_rows(names(&["a", "a"]), vec![], Path::new(".")).unwrap_err();
+        assert_eq!(error.to_string(), "the column `a` is given twice");
     }
 }

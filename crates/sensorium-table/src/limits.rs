@@ -1,0 +1,21 @@
+//! How large a table may be; a file that claims more is refused, whatever its own size.
+
+/// The longest text that one cell may hold, in bytes.
+pub const MAX_TEXT_BYTES: usize = 16 << 20;
+
+/// The longest row of a CSV file and the longest line of a JSON Lines file, in bytes.
+///
+/// One quotation mark that is never closed would otherwise read the whole file into one cell.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// The text that all cells of a table may hold together, in bytes; embedded media are apart.
+pub const MAX_TABLE_TEXT_BYTES: usize = u32::MAX as usize;
+
+/// The most columns that a table may have.
+pub const MAX_COLUMNS: usize = 10_000;
+
+/// The most cells (rows times columns) that a table may have.
+///
+/// A Parquet file of a few bytes can claim billions of nulls, and every line of a JSON Lines file
+/// can name a new column.
+pub const MAX_CELLS: usize = 1_000_000_000;

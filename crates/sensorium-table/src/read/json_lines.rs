@@ -1,0 +1,363 @@
+//! JSON Lines (<https://jsonlines.org>): one object a line; a column is a key of any of them.
+//!
+//! Columns stand in the order in which their keys are first seen. An absent key and `null` are
+//! missing cells. The one object that a cell may hold is Hugging Face's `{bytes, path}`, its bytes
+//! in Base64; a list of texts, numbers and booleans is kept as its JSON text.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sensorium_core::ColumnName;
+use serde_json::{Map, Value};
+
+use super::{Content, check_header, refused};
+use crate::TableError;
+use crate::limits::MAX_RECORD_BYTES;
+use crate::storage::{Scalar, TableBuilder};
+
+pub(super) fn read(path: &Path) -> Result<Content, TableError> {
+    let failed = |source| TableError::Read { path: path.to_owned(), source };
+    let mut input = BufReader::new(File::open(path).map_err(failed)?);
+    let mut rows = Reading::default();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let mut limited = (&mut input).take(MAX_RECORD_BYTES as u64 + 1);
+        if limited.read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            break;
+        }
+        let place = Place { path, row: rows.num_rows, line: number };
+        place.check_length(line.len())?;
+        let text = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line);
+        if !text.trim_ascii().is_empty() {
+            rows.push(&place, place.object(text)?)?;
+        }
+    }
+    rows.finish(path)
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    table: TableBuilder,
+    names: Vec<ColumnName>,
+    columns: BTreeMap<String, usize>,
+    num_rows: usize,
+}
+
+impl Reading {
+    fn push(&mut self, place: &Place<'_>, object: Map<String, Value>) -> Result<(), TableError> {
+        for (key, value) in object {
+            let column = match self.columns.get(&key) {
+                Some(column) => *column,
+                None => self.add_column(place, &key)?,
+            };
+            self.set(place, column, &key, value)?;
+        }
+        self.num_rows += 1;
+        let checked = self.table.check_rows(self.num_rows);
+        checked.map_err(|error| refused(error, place.path, || place.name()))
+    }
+
+    fn add_column(&mut self, place: &Place<'_>, key: &str) -> Result<usize, TableError> {
+        let added = self.table.add_column();
+        let column = added.map_err(|error| refused(error, place.path, || place.name()))?;
+        self.names.push(ColumnName::from(key));
+        self.columns.insert(key.to_owned(), column);
+        Ok(column)
+    }
+
+    fn set(
+        &mut self,
+        place: &Place<'_>,
+        column: usize,
+        key: &str,
+        value: Value,
+    ) -> Result<(), TableError> {
+        let owned = Owned::new(value).map_err(|(got, expected)| {
+            place.error(format!("holds {got} under the key `{key}`"), expected)
+        })?;
+        self.table.set(column, self.num_rows, owned.scalar()).map_err(|error| {
+            refused(error, place.path, || format!("column `{key}`, {}", place.name()))
+        })
+    }
+
+    fn finish(self, path: &Path) -> Result<Content, TableError> {
+        let Self { table, names, num_rows, .. } = self;
+        check_header(path, &names)?;
+        let (columns, spill) = table.finish(num_rows);
+        Ok(Content { names, columns, num_rows, spill })
+    }
+}
+
+/// A cell's value, in the type that the column keeps.
+enum Owned {
+    Missing,
+    Text(String),
+    Integer(i64),
+    Number(f64),
+    Boolean(bool),
+    Bytes(Vec<u8>),
+}
+
+impl Owned {
+    /// Reads a cell, or says what was got and what was expected.
+    fn new(value: Value) -> Result<Self, (&'static str, &'static str)> {
+        Ok(match value {
+            Value::Null => Self::Missing,
+            Value::Bool(flag) => Self::Boolean(flag),
+            Value::String(text) => Self::Text(text),
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => Self::Integer(whole),
+                // Beyond an `i64` but written without a fraction: an identifier, not a quantity.
+                (None, _) if number.is_u64() => Self::Text(number.to_string()),
+                (None, Some(number)) => Self::Number(number),
+                (None, None) => return Err(("a number", "one that a float can hold was expected")),
+            },
+            Value::Array(items) => Self::Text(list(items)?),
+            Value::Object(object) => Self::file(object)?,
+        })
+    }
+
+    /// Hugging Face's `{bytes, path}`: the bytes, or the path where they are null.
+    fn file(mut object: Map<String, Value>) -> Result<Self, (&'static str, &'static str)> {
+        let bytes = object.remove("bytes");
+        let path = object.remove("path");
+        if !object.is_empty() || (bytes.is_none() && path.is_none()) {
+            return Err(("an object", "no object but one of `bytes` and `path` is read"));
+        }
+        match (bytes.unwrap_or(Value::Null), path.unwrap_or(Value::Null)) {
+            (Value::String(encoded), Value::Null | Value::String(_)) => {
+                let wrong = |_| ("`bytes` that are not Base64", "Base64 was expected");
+                BASE64.decode(encoded).map(Self::Bytes).map_err(wrong)
+            }
+            (Value::Null, Value::String(path)) => Ok(Self::Text(path)),
+            (Value::Null, Value::Null) => Ok(Self::Missing),
+            _ => Err(("`bytes` and `path` of another type", "texts or nulls were expected")),
+        }
+    }
+
+    fn scalar(&self) -> Scalar<'_> {
+        match self {
+            Self::Missing => Scalar::Missing,
+            Self::Text(text) => Scalar::Text(text),
+            Self::Integer(whole) => Scalar::Integer(*whole),
+            Self::Number(number) => Scalar::Number(*number),
+            Self::Boolean(flag) => Scalar::Boolean(*flag),
+            Self::Bytes(bytes) => Scalar::Bytes(bytes),
+        }
+    }
+}
+
+/// A list as JSON text, if nothing in it is a list or an object itself.
+fn list(items: Vec<Value>) -> Result<String, (&'static str, &'static str)> {
+    if items.iter().any(|item| item.is_array() || item.is_object()) {
+        return Err(("a list of lists or objects", "texts, numbers and booleans were expected"));
+    }
+    Ok(Value::Array(items).to_string())
+}
+
+/// The line that is being read.
+struct Place<'a> {
+    path: &'a Path,
+    row: usize,
+    line: u64,
+}
+
+impl Place<'_> {
+    fn name(&self) -> String {
+        format!("row {} (line {})", self.row + 1, self.line)
+    }
+
+    fn error(&self, got: String, expected: &str) -> TableError {
+        let advice = "every line is one object, such as {\"photo\": \"a.png\", \"label\": \"cat\"}";
+        TableError::Row {
+            path: self.path.to_owned(),
+            row: self.row,
+            line: self.line,
+            got,
+            expected: expected.to_owned(),
+            advice: advice.to_owned(),
+        }
+    }
+
+    fn check_length(&self, bytes: usize) -> Result<(), TableError> {
+        if bytes <= MAX_RECORD_BYTES {
+            return Ok(());
+        }
+        Err(TableError::TooMuch {
+            what: format!("line {} of `{}`", self.line, self.path.display()),
+            got: format!("more than {MAX_RECORD_BYTES} bytes long"),
+            limit: format!("{MAX_RECORD_BYTES} bytes"),
+        })
+    }
+
+    fn object(&self, text: &[u8]) -> Result<Map<String, Value>, TableError> {
+        let expected = "one object was expected";
+        match serde_json::from_slice(text) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(Value::Array(_)) => Err(self.error("is a list".to_owned(), expected)),
+            Ok(_) => Err(self.error("is a single value".to_owned(), expected)),
+            Err(error) => Err(self.error(format!("is not JSON ({error})"), expected)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+    use sensorium_core::Hint;
+
+    use super::*;
+    use crate::{PhysicalType, Table};
+
+    fn table(content: impl AsRef<[u8]>) -> Result<Table, TableError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.jsonl");
+        fs::write(&path, content).unwrap();
+        Table::read(&path, None)
+    }
+
+    fn refusal(content: impl AsRef<[u8]>) -> String {
+        let message = table(content).unwrap_err().to_string();
+        let (start, end) = (message.find('`').unwrap(), message.find("t.jsonl`").unwrap());
+        format!("{}{}", &message[..=start], &message[end..])
+    }
+
+    fn texts(table: &Table, column: &str) -> Vec<Option<String>> {
+        let column = table.column(&ColumnName::from(column)).unwrap();
+        let text = |row| column.cell(row).text().unwrap().map(std::borrow::Cow::into_owned);
+        (0..table.num_rows()).map(text).collect()
+    }
+
+    #[test]
+    fn columns_are_the_union_of_the_keys_in_the_order_first_seen() {
+        let table = table(
+            "\u{feff}{\"b\": 1, \"a\": \"x\"}\n\n{\"c\": true, \"b\": null}\r\n{\"b\": 2, \"a\": \"\"}",
+        )
+        .unwrap();
+        let names: Vec<&str> = table.column_names().iter().map(ColumnName::as_str).collect();
+        assert_eq!(names, ["b", "a", "c"]);
+        assert_eq!(texts(&table, "b"), [Some("1".into()), None, Some("2".into())]);
+        assert_eq!(texts(&table, "a"), [Some("x".into()), None, None]);
+        assert_eq!(texts(&table, "c"), [None, Some("true".into()), None]);
+        let types: Vec<_> =
+            table.all_columns().map(|column| column.storage().physical_type()).collect();
+        assert_eq!(types, [PhysicalType::Integer, PhysicalType::Text, PhysicalType::Boolean]);
+    }
+
+    #[test]
+    fn numbers_labels_and_lists_stay_as_written() {
+        let table = table(
+            "{\"n\": 0.5, \"l\": \"007\", \"v\": [0.25, 1, \"a\"], \"u\": 18446744073709551615}\n\
+             {\"n\": 2, \"l\": 8, \"v\": [], \"u\": 1}\n",
+        )
+        .unwrap();
+        let column = table.column(&ColumnName::from("n")).unwrap();
+        assert_eq!(column.cell(1).number().unwrap(), Some(2.0));
+        assert_eq!(texts(&table, "l"), [Some("007".into()), Some("8".into())]);
+        assert_eq!(texts(&table, "v"), [Some("[0.25,1,\"a\"]".into()), Some("[]".into())]);
+        assert_eq!(texts(&table, "u"), [Some("18446744073709551615".into()), Some("1".into())]);
+    }
+
+    #[test]
+    fn bytes_and_paths_of_a_file_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.ndjson");
+        let content = "{\"i\": {\"bytes\": \"AAEC\", \"path\": \"a.png\"}}\n\
+                       {\"i\": {\"bytes\": null, \"path\": \"b.png\"}}\n\
+                       {\"i\": {\"bytes\": null}}\n{\"i\": \"b.png\"}\n";
+        fs::write(&path, content).unwrap();
+        fs::write(folder.path().join("b.png"), "b").unwrap();
+        let table = Table::read(&path, None).unwrap();
+        let column = table.column(&ColumnName::from("i")).unwrap();
+        let media: Vec<_> = (0..4).map(|row| column.cell(row).media(9).unwrap()).collect();
+        assert_eq!(media, [Some(vec![0, 1, 2]), Some(vec![b'b']), None, Some(vec![b'b'])]);
+    }
+
+    #[test]
+    fn a_line_that_is_no_object_is_named() {
+        assert_eq!(
+            refusal("{\"a\": 1}\n\n{\"a\": 1\n"),
+            "row 2 (line 3) of `t.jsonl` is not JSON (EOF while parsing an object at line 2 column \
+             0), but one object was expected"
+        );
+        assert_eq!(
+            refusal("[{\"a\": 1}]"),
+            "row 1 (line 1) of `t.jsonl` is a list, but one object was expected"
+        );
+        assert_eq!(
+            refusal("3"),
+            "row 1 (line 1) of `t.jsonl` is a single value, but one object was expected"
+        );
+        assert_eq!(refusal("\n"), "the columns of `t.jsonl`: there are none");
+        assert_eq!(refusal("{\"\": 1}"), "the columns of `t.jsonl`: column 1 has no name");
+        assert_eq!(
+            table("3").unwrap_err().hint().unwrap(),
+            "every line is one object, such as {\"photo\": \"a.png\", \"label\": \"cat\"}"
+        );
+    }
+
+    #[test]
+    fn a_nested_value_is_refused_with_its_key() {
+        let nested = |value: &str| {
+            let message = table(format!("{{\"a\": {value}}}")).unwrap_err().to_string();
+            message.split_once("t.jsonl` ").unwrap().1.to_owned()
+        };
+        assert_eq!(
+            nested("{\"x\": 1}"),
+            "holds an object under the key `a`, but no object but one of `bytes` and `path` is read"
+        );
+        assert_eq!(
+            nested("[[1]]"),
+            "holds a list of lists or objects under the key `a`, but texts, numbers and booleans \
+             were expected"
+        );
+        assert_eq!(
+            nested("{\"bytes\": \"?\"}"),
+            "holds `bytes` that are not Base64 under the key `a`, but Base64 was expected"
+        );
+        assert_eq!(
+            nested("{\"bytes\": 3}"),
+            "holds `bytes` and `path` of another type under the key `a`, but texts or nulls were \
+             expected"
+        );
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_fill_the_memory() {
+        let content = vec![b' '; MAX_RECORD_BYTES + 9];
+        assert_eq!(
+            refusal(content),
+            "line 1 of `t.jsonl` is more than 67108864 bytes long, but at most 67108864 bytes is \
+             allowed"
+        );
+    }
+
+    #[test]
+    fn a_deeply_nested_line_is_refused() {
+        assert!(table(format!("{{\"a\": {}}}", "[".repeat(100_000))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(content in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = table(content);
+        }
+
+        #[test]
+        fn a_changed_byte_is_read_or_refused(position in 0_usize..90, byte: u8) {
+            let mut content = b"{\"a\": [1, \"x\"], \"b\": {\"bytes\": \"AAEC\", \"path\": null}}\n\
+                                {\"a\": 1e9, \"c\": true, \"d\": \"\\u00e9\"}\n"
+                .to_vec();
+            content[position] = byte;
+            let _ = table(content);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! CSV (RFC 4180) with a header, in UTF-8; a missing cell is empty and a list is a JSON array.
+
+use std::io;
+
+use super::{OutputCell, OutputType, Sink, io_error};
+use crate::atomic::AtomicFile;
+use crate::storage::text_from_number;
+
+#[derive(Debug)]
+struct CsvSink {
+    writer: csv::Writer<AtomicFile>,
+}
+
+pub(super) fn open(
+    file: AtomicFile,
+    columns: &[(String, OutputType)],
+) -> io::Result<Box<dyn Sink>> {
+    let mut writer = csv::Writer::from_writer(file);
+    writer.write_record(columns.iter().map(|(name, _)| name)).map_err(io_error)?;
+    Ok(Box::new(CsvSink { writer }))
+}
+
+impl Sink for CsvSink {
+    fn write(&mut self, rows: &[Vec<OutputCell>]) -> io::Result<()> {
+        for row in rows {
+            self.writer.write_record(row.iter().map(text)).map_err(io_error)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<AtomicFile> {
+        self.writer.into_inner().map_err(|error| io_error(error.into_error()))
+    }
+}
+
+fn text(cell: &OutputCell) -> String {
+    match cell {
+        OutputCell::Missing => String::new(),
+        OutputCell::Text(text) => text.clone(),
+        OutputCell::Number(number) => text_from_number(*number),
+        OutputCell::Integer(_) | OutputCell::NumberList(_) => cell.to_json().to_string(),
+    }
+}
