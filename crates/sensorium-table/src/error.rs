@@ -45,7 +45,8 @@ pub enum TableError {
         path: PathBuf,
         /// Index of the row, from 0; shown counting from 1.
         row: usize,
-        /// The line of the file that the row starts in, from 1.
+        /// The line of the file that the row starts in, from 1; in CSV that of the empty lines
+        /// before it, if there are any.
         line: u64,
         /// What was got, such as `has 3 cells`.
         got: String,

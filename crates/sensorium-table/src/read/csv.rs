@@ -220,8 +220,8 @@ mod tests {
 
     #[test]
     fn a_ragged_row_is_named_with_its_line() {
-        let (message, hint) = refusal("a,b\n\"x\ny\",1\n\n3\n");
-        assert_eq!(message, "row 2 (line 5) of `t.csv` has 1 cells, but the header has 2");
+        let (message, hint) = refusal("a,b\n\"x\ny\",1\n3\n");
+        assert_eq!(message, "row 2 (line 4) of `t.csv` has 1 cells, but the header has 2");
         assert_eq!(
             hint.unwrap(),
             "a cell that contains the separator or a line break stands in double quotes"

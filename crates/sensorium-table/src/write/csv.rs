@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{OutputCell, OutputType, Sink, io_error};
+use super::{OutputCell, OutputType, Sink};
 use crate::atomic::AtomicFile;
 use crate::storage::text_from_number;
 
@@ -16,20 +16,28 @@ pub(super) fn open(
     columns: &[(String, OutputType)],
 ) -> io::Result<Box<dyn Sink>> {
     let mut writer = csv::Writer::from_writer(file);
-    writer.write_record(columns.iter().map(|(name, _)| name)).map_err(io_error)?;
+    writer.write_record(columns.iter().map(|(name, _)| name)).map_err(csv_error)?;
     Ok(Box::new(CsvSink { writer }))
 }
 
 impl Sink for CsvSink {
     fn write(&mut self, rows: &[Vec<OutputCell>]) -> io::Result<()> {
         for row in rows {
-            self.writer.write_record(row.iter().map(text)).map_err(io_error)?;
+            self.writer.write_record(row.iter().map(text)).map_err(csv_error)?;
         }
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> io::Result<AtomicFile> {
-        self.writer.into_inner().map_err(|error| io_error(error.into_error()))
+        self.writer.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
+}
+
+/// The disk's own error, which says whether it is full.
+fn csv_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(disk) => disk,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -12,7 +12,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::{OutputCell, OutputType, Sink, io_error};
+use super::{OutputCell, OutputType, Sink};
 use crate::atomic::AtomicFile;
 
 /// Rows are held back until they take so many bytes, then written as one group.
@@ -46,7 +46,7 @@ impl Sink for ParquetSink {
     fn write(&mut self, rows: &[Vec<OutputCell>]) -> io::Result<()> {
         let kinds = self.columns.iter().enumerate();
         let arrays = kinds.map(|(column, kind)| array(*kind, rows, column)).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(io_error)?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(io::Error::other)?;
         self.writer.write(&batch).map_err(parquet_error)?;
         if self.writer.in_progress_size() >= GROUP_BYTES {
             self.writer.flush().map_err(parquet_error)?;
@@ -54,8 +54,7 @@ impl Sink for ParquetSink {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<AtomicFile> {
-        self.writer.finish().map_err(parquet_error)?;
+    fn finish(self: Box<Self>) -> io::Result<AtomicFile> {
         self.writer.into_inner().map_err(parquet_error)
     }
 }
@@ -123,6 +122,6 @@ fn parquet_error(error: ParquetError) -> io::Error {
             Ok(disk) => *disk,
             Err(other) => io::Error::other(other),
         },
-        other => io_error(other),
+        other => io::Error::other(other),
     }
 }
