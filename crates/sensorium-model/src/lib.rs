@@ -4,6 +4,10 @@
 //! or steps in time, `D` width of an embedding, `F` width after the combiner, `M` input columns,
 //! `C, H, W` channels, height and width, `K` classes. A component is one file and one line in the
 //! list of its role.
+//!
+//! The way of a batch: [`FeatureBatch::collate`] → [`Model::encode`] → [`Model::fuse`] →
+//! [`Model::logits`] → [`Model::probabilities`], or [`Model::loss`] and [`AdamW::step`]. A model is
+//! built from a [`ModelSpec`] and saved as the tensors that [`weights::named`] gives.
 
 #[macro_use]
 mod components;
@@ -14,9 +18,16 @@ pub mod encoder;
 pub mod head;
 pub mod layer;
 pub mod loss;
+mod model;
+mod optimizer;
 #[cfg(test)]
 mod testkit;
+pub mod weights;
 
 pub use batch::{FeatureBatch, FeatureValues};
 pub use components::Build;
 pub use embedding::{Embedding, Encoded};
+pub use loss::TargetBatch;
+pub use model::{InputSpec, Losses, Model, ModelSpec, OutputSpec};
+pub use optimizer::{AdamW, AdamWConfig};
+pub use weights::WeightsError;

@@ -7,7 +7,7 @@ use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
 use super::targets::Known;
-use super::{Loss, LossInput, TargetBatch, check_weight};
+use super::{Loss, LossInput, TargetBatch, check_weight, rounded};
 use crate::Build;
 
 /// `binary_weighted_cross_entropy`.
@@ -65,7 +65,7 @@ impl Loss for BinaryWeightedCrossEntropy {
         let out_of_range = known.targets.iter().find(|&&class| class > 1);
         assert_eq!(out_of_range, None, "0 for no or 1 for yes");
         let each = |weights: [f64; 2]| -> Vec<f32> {
-            known.targets.iter().map(|&class| weights[class] as f32).collect()
+            known.targets.iter().map(|&class| rounded(weights[class])).collect()
         };
         let device = known.logits.device();
         let signs = Tensor::<1>::from_floats(each([-1.0, 1.0]).as_slice(), &device);
@@ -78,6 +78,10 @@ impl Loss for BinaryWeightedCrossEntropy {
 
     fn weight(&self) -> f64 {
         self.weight
+    }
+
+    fn heads(&self) -> &'static [&'static str] {
+        &["binary"]
     }
 }
 

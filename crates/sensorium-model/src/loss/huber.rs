@@ -67,6 +67,10 @@ impl Loss for Huber {
     fn weight(&self) -> f64 {
         self.weight
     }
+
+    fn heads(&self) -> &'static [&'static str] {
+        &["number"]
+    }
 }
 
 #[cfg(test)]

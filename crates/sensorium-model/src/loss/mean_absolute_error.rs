@@ -58,6 +58,10 @@ impl Loss for MeanAbsoluteError {
     fn weight(&self) -> f64 {
         self.weight
     }
+
+    fn heads(&self) -> &'static [&'static str] {
+        &["number"]
+    }
 }
 
 #[cfg(test)]

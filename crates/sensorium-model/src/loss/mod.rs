@@ -13,6 +13,8 @@ use sensorium_core::ConfigError;
 pub use softmax_cross_entropy::ClassWeights;
 pub use targets::TargetBatch;
 
+use crate::head::HeadConfig;
+
 /// A loss over the rows of a batch that have a target.
 pub trait Loss {
     /// The mean loss over the rows that have a target; zero, with zero gradients, where none has.
@@ -31,6 +33,9 @@ pub trait Loss {
 
     /// The part that this loss has in the sum over all outputs.
     fn weight(&self) -> f64;
+
+    /// The heads whose numbers this loss reads.
+    fn heads(&self) -> &'static [&'static str];
 }
 
 /// The size of what a loss will read.
@@ -48,6 +53,23 @@ components! {
         "mean_squared_error" => mean_squared_error::MeanSquaredError, "for number outputs";
         "mean_absolute_error" => mean_absolute_error::MeanAbsoluteError, "for number outputs with outliers";
         "huber" => huber::Huber, "squared near the target, absolute far from it";
+    }
+}
+
+/// The loss that an output has where its config names none.
+impl From<&HeadConfig> for LossConfig {
+    fn from(head: &HeadConfig) -> Self {
+        match head {
+            HeadConfig::CategoryHead(_) => Self::SoftmaxCrossEntropy(
+                softmax_cross_entropy::SoftmaxCrossEntropyConfig::default(),
+            ),
+            HeadConfig::BinaryHead(_) => Self::BinaryWeightedCrossEntropy(
+                binary_weighted_cross_entropy::BinaryWeightedCrossEntropyConfig::default(),
+            ),
+            HeadConfig::NumberHead(_) => {
+                Self::MeanSquaredError(mean_squared_error::MeanSquaredErrorConfig::default())
+            }
+        }
     }
 }
 
@@ -69,6 +91,12 @@ impl LossConfig {
 /// Checks the key `weight` of every loss.
 fn check_weight(weight: f64) -> Result<(), ConfigError> {
     sensorium_core::config::in_range("weight", weight, 0.0..=1e6)
+}
+
+/// The nearest number of those that tensors hold.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+fn rounded(value: f64) -> f32 {
+    value as f32
 }
 
 #[cfg(test)]

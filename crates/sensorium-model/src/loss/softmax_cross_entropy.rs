@@ -7,7 +7,7 @@ use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
 use super::targets::Known;
-use super::{Loss, LossInput, TargetBatch, check_weight};
+use super::{Loss, LossInput, TargetBatch, check_weight, rounded};
 use crate::Build;
 
 /// What each class weighs in the mean over rows.
@@ -46,8 +46,8 @@ impl ClassWeights {
     pub fn balanced(rows_per_class: &[usize]) -> Vec<f32> {
         let num_rows: usize = rows_per_class.iter().sum();
         let share = num_rows as f64 / rows_per_class.len() as f64;
-        let weight = |&rows: &usize| if rows == 0 { 1.0 } else { (share / rows as f64) as f32 };
-        rows_per_class.iter().map(weight).collect()
+        let weight = |&rows: &usize| if rows == 0 { 1.0 } else { share / rows as f64 };
+        rows_per_class.iter().map(weight).map(rounded).collect()
     }
 }
 
@@ -142,7 +142,7 @@ impl SoftmaxCrossEntropy {
         let spread = self.label_smoothing / num_classes as f64;
         let share = |truth: usize, class: usize| {
             let own = if class == truth { 1.0 - self.label_smoothing } else { 0.0 };
-            (weight(class) * (spread + own) / total) as f32
+            rounded(weight(class) * (spread + own) / total)
         };
         let shares: Vec<f32> = classes
             .iter()
@@ -174,14 +174,18 @@ impl Loss for SoftmaxCrossEntropy {
     fn weight(&self) -> f64 {
         self.weight
     }
+
+    fn heads(&self) -> &'static [&'static str] {
+        &["category"]
+    }
 }
 
 /// The mean of −log p(true class): `[1]`.
 fn mean_of_true_classes(log_probabilities: Tensor<2>, classes: &[usize]) -> Tensor<1> {
-    let classes: Vec<i64> = classes.iter().map(|&class| class as i64).collect();
-    let classes = TensorData::new(classes.clone(), [classes.len(), 1]);
-    let classes = Tensor::<2, Int>::from_data(classes, &log_probabilities.device());
-    log_probabilities.gather(1, classes).mean().neg()
+    let index = |&class: &usize| i64::try_from(class).expect("a class below K");
+    let indices = TensorData::new(classes.iter().map(index).collect(), [classes.len(), 1]);
+    let indices = Tensor::<2, Int>::from_data(indices, &log_probabilities.device());
+    log_probabilities.gather(1, indices).mean().neg()
 }
 
 #[cfg(test)]
