@@ -1,11 +1,12 @@
 //! True or false, as a vector of one: 1 or 0.
 
 use sensorium_core::{ConfigError, FeatureShape};
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
 use crate::boolean::Spelling;
 pub use crate::boolean::truth_of_word;
+use crate::infer::{num_present, share};
 use crate::{Features, MissingValueStrategy, Modality, ModalityError};
 
 /// Which cells mean true.
@@ -36,6 +37,19 @@ pub struct Binary(Spelling);
 impl Modality for Binary {
     type Config = BinaryConfig;
     type Decoded = bool;
+
+    /// All cells are boolean words, and of both sides; a third number makes numbers of them.
+    fn claims(summary: &ColumnSummary) -> Option<String> {
+        let words = summary.boolean_words;
+        let word_of =
+            |truth| summary.examples.iter().find(|example| truth_of_word(example) == Some(truth));
+        let (yes, no) = (word_of(true)?, word_of(false)?);
+        let are_words = words == num_present(summary);
+        let are_numbers = summary.numbers > 0 && summary.distinct > 2;
+        (are_words && !are_numbers).then(|| {
+            format!("{} are boolean words, such as `{yes}` and `{no}`", share(words, summary))
+        })
+    }
 
     fn check(_: &BinaryConfig) -> Result<(), ConfigError> {
         Ok(())

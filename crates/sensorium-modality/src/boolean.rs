@@ -140,10 +140,10 @@ fn distinct_labels(column: Column<'_>, rows: &TrainRows) -> BTreeSet<String> {
     const MOST_SPELLINGS: usize = 64;
     let mut labels = BTreeSet::new();
     for &row in rows.indices() {
-        if let Ok(Some(label)) = column.cell(row).text() {
-            if !labels.contains(label.as_ref()) {
-                labels.insert(label.into_owned());
-            }
+        if let Ok(Some(label)) = column.cell(row).text()
+            && !labels.contains(label.as_ref())
+        {
+            labels.insert(label.into_owned());
         }
         if labels.len() > MOST_SPELLINGS {
             break;
@@ -182,7 +182,7 @@ mod tests {
     fn other_than_two_labels_are_refused_by_name() {
         assert!(spelling(&["a", "b", "c"], None).unwrap_err().contains("`a`, `b` and `c`"));
         assert!(spelling(&["a", "a"], None).unwrap_err().contains("hold only `a`"));
-        assert!(spelling(&[], None).unwrap_err().contains("no train row holds a value"));
+        assert!(spelling(&[""], None).unwrap_err().contains("no train row holds a value"));
         assert!(spelling(&["a", "b"], Some("d")).unwrap_err().contains("`d`"));
     }
 }

@@ -2,9 +2,10 @@
 
 use sensorium_core::config::in_range;
 use sensorium_core::{ConfigError, FeatureShape};
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
+use crate::infer::{grouped, num_present};
 use crate::vocabulary::{Vocabulary, WordCounts};
 use crate::{Features, MissingValueStrategy, Modality, ModalityError};
 
@@ -49,6 +50,17 @@ impl Category {
     }
 }
 
+/// `60 cells hold 3 different values of 1.3 words on average`.
+pub(crate) fn values_shown(summary: &ColumnSummary) -> String {
+    let more = if summary.distinct_is_capped { "more than " } else { "" };
+    format!(
+        "{} cells hold {more}{} different values of {:.1} words on average",
+        grouped(num_present(summary) - summary.embedded),
+        grouped(summary.distinct),
+        summary.mean_words,
+    )
+}
+
 /// How often each label occurs in the train rows.
 pub(crate) fn label_counts(column: Column<'_>, rows: &TrainRows) -> WordCounts {
     let mut counts = WordCounts::default();
@@ -63,6 +75,19 @@ pub(crate) fn label_counts(column: Column<'_>, rows: &TrainRows) -> WordCounts {
 impl Modality for Category {
     type Config = CategoryConfig;
     type Decoded = String;
+
+    /// Values are short, and each stands in several cells.
+    fn claims(summary: &ColumnSummary) -> Option<String> {
+        const CELLS_PER_LABEL: usize = 4;
+        const MOST_WORDS: f64 = 4.0;
+        const MOST_CHARACTERS: f64 = 40.0;
+        let cells = num_present(summary);
+        let repeats = summary.distinct > 0 && summary.distinct <= cells / CELLS_PER_LABEL;
+        let is_short =
+            summary.mean_words <= MOST_WORDS && summary.mean_characters <= MOST_CHARACTERS;
+        let is_label = repeats && !summary.distinct_is_capped && is_short && summary.embedded == 0;
+        is_label.then(|| values_shown(summary))
+    }
 
     fn check(config: &CategoryConfig) -> Result<(), ConfigError> {
         in_range("most_common", config.most_common, 1..=MAX_LABELS)

@@ -1,18 +1,17 @@
 //! One line a modality: the list behind configs, fitted state, contract tests and docs.
 
-use sensorium_core::{ConfigError, FeatureShape};
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_core::{ConfigError, FeatureShape, Layout};
+use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
 use crate::{Features, Modality, ModalityError};
 
 /// Writes the parts of the role that must name every modality, from one line for each.
 macro_rules! modalities {
-    ($($name:literal => $module:ident::$modality:ident, $summary:literal;)+) => {
+    ($($name:literal => $module:ident::$modality:ident makes $layout:ident, $summary:literal;)+) => {
         /// The `preprocessing` of any input that a config can name in `type`.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type", content = "preprocessing")]
-        #[expect(clippy::large_enum_variant, reason = "a config holds few inputs")]
         pub enum ModalityConfig {
             $(
                 #[doc = $summary]
@@ -61,6 +60,24 @@ macro_rules! modalities {
             /// The modality's name in a config.
             pub const fn name(&self) -> &'static str {
                 match self { $(Self::$modality(_) => $name,)+ }
+            }
+
+            /// The layout of the features, which decides the encoders that can read them.
+            pub const fn layout(&self) -> Layout {
+                match self { $(Self::$modality(_) => Layout::$layout,)+ }
+            }
+
+            /// The first modality, in the order of the list, that claims the column, and why.
+            pub(crate) fn first_claim(
+                summary: &ColumnSummary,
+            ) -> Option<(&'static str, String)> {
+                $(
+                    if let Some(because) = <crate::$module::$modality as Modality>::claims(summary)
+                    {
+                        return Some(($name, because));
+                    }
+                )+
+                None
             }
 
             /// Learns what the modality needs from train rows alone.
@@ -112,13 +129,14 @@ fn features_of<M: Modality>(
     Ok(modality.decode(cell)?.map(|decoded| modality.features(&decoded)))
 }
 
+// The order is that in which a column is claimed: from the most particular to text, which all is.
 modalities! {
-    "audio" => audio::Audio, "sounds as a sequence of log-mel or MFCC frames";
-    "binary" => binary::Binary, "true or false as 1 or 0";
-    "category" => category::Category, "one of few labels as a one-hot vector";
-    "image" => image::Image, "pictures as a grid of channels, height and width";
-    "number" => number::Number, "a number on a scale fitted to the train rows";
-    "text" => text::Text, "words as a list of ids";
+    "image" => image::Image makes Grid, "pictures as a grid of channels, height and width";
+    "audio" => audio::Audio makes Sequence, "sounds as a sequence of log-mel or MFCC frames";
+    "binary" => binary::Binary makes Vector, "true or false as 1 or 0";
+    "number" => number::Number makes Vector, "a number on a scale fitted to the train rows";
+    "category" => category::Category makes Vector, "one of few labels as a one-hot vector";
+    "text" => text::Text makes Tokens, "words as a list of ids";
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The role that every modality plays.
 
 use sensorium_core::{ConfigError, FeatureShape};
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,6 +16,13 @@ pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
     type Config: Clone + Default + Serialize + DeserializeOwned + Send + Sync;
     /// What a cell holds once decoded: pixels, samples, text or a number.
     type Decoded;
+
+    /// Why a column looks like this modality, or `None` where it does not; see
+    /// [`infer`](crate::infer()). The default is for a modality that is never guessed.
+    fn claims(summary: &ColumnSummary) -> Option<String> {
+        let _ = summary;
+        None
+    }
 
     /// Checks every field of the config against its documented range.
     ///

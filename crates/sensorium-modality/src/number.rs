@@ -1,9 +1,10 @@
 //! A number, on a scale fitted to the train rows, as a vector of one.
 
 use sensorium_core::{ConfigError, FeatureShape};
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
+use crate::infer::{is_most, share};
 use crate::scaling::{Moments, Normalization, Scaling};
 use crate::{Features, MissingValueStrategy, Modality, ModalityError};
 
@@ -41,6 +42,11 @@ pub struct Number(Scaling);
 impl Modality for Number {
     type Config = NumberConfig;
     type Decoded = f64;
+
+    fn claims(summary: &ColumnSummary) -> Option<String> {
+        is_most(summary.numbers, summary)
+            .then(|| format!("{} are numbers", share(summary.numbers, summary)))
+    }
 
     fn check(_: &NumberConfig) -> Result<(), ConfigError> {
         Ok(())

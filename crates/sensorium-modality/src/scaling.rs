@@ -166,6 +166,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "numbers chosen so that every step is exact")]
     fn each_scale_is_what_its_formula_says() {
         let numbers = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]; // mean 5, deviation 2
         assert_eq!(scaling(Some(Normalization::Zscore), &numbers).scaled(9.0), 2.0);
@@ -184,6 +185,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "0 and the bound are exact")]
     fn a_constant_column_is_zero_and_nothing_is_infinite() {
         for normalization in [Normalization::Zscore, Normalization::Minmax] {
             let constant = scaling(Some(normalization), &[3.0, 3.0]);

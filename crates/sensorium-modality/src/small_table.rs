@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sensorium_core::{ColumnName, Seed};
-use sensorium_table::{Column, SplitConfig, Table, TrainRows, Value, split};
+use sensorium_table::{Column, ColumnSummary, SplitConfig, Table, TrainRows, Value, split};
 
 use crate::{Modality, ModalityError};
 
@@ -43,6 +43,10 @@ impl SmallTable {
 
     pub(crate) fn train(&self) -> &TrainRows {
         &self.train
+    }
+
+    pub(crate) fn summary(&self) -> ColumnSummary {
+        self.table.summaries().remove(0)
     }
 
     pub(crate) fn num_rows(&self) -> usize {

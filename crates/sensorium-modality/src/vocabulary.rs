@@ -94,7 +94,9 @@ mod tests {
 
     fn counted(words: &[&str]) -> WordCounts {
         let mut counts = WordCounts::default();
-        words.iter().for_each(|word| counts.add(word));
+        for word in words {
+            counts.add(word);
+        }
         counts
     }
 

@@ -4,14 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use sensorium_core::{CellRef, ConfigError, FeatureShape, Hint};
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::config::{AudioConfig, CheckedAudio, Norm};
 use super::decode::{DecodeError, Waveform, decode_bytes};
 use super::extract::FeatureExtractor;
+use super::format::{EXTENSIONS, is_audio};
 use super::resample::Resamplers;
 use super::standardise::{BandMoments, BandScale};
+use crate::infer::media_claim;
 use crate::{Features, Modality, ModalityError};
 
 /// The most train sounds that mean and deviation are measured on, evenly spaced over train.
@@ -142,6 +144,10 @@ fn spread_first(rows: &[usize], wanted: usize) -> impl Iterator<Item = usize> {
 impl Modality for Audio {
     type Config = AudioConfig;
     type Decoded = Waveform;
+
+    fn claims(summary: &ColumnSummary) -> Option<String> {
+        media_claim(summary, EXTENSIONS, is_audio, "sound")
+    }
 
     fn check(config: &AudioConfig) -> Result<(), ConfigError> {
         config.check().map(|_| ())

@@ -13,7 +13,7 @@ mod resize;
 use std::borrow::Cow;
 
 use sensorium_core::{ConfigError, FeatureShape};
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
 pub use config::{ImageConfig, MAX_MAX_PIXELS, MAX_SIDE, ResizeMethod, Standardize};
@@ -23,6 +23,7 @@ pub use fit::STANDARDIZE_SAMPLE_SIZE;
 pub use format::{EXTENSIONS, NUM_MAGIC_BYTES, is_image};
 pub use picture::Picture;
 
+use crate::infer::media_claim;
 use crate::{Features, Modality, ModalityError};
 
 /// Pictures of one column, brought to one size and one scale.
@@ -101,6 +102,10 @@ impl Modality for Image {
     type Config = ImageConfig;
     type Decoded = Picture;
 
+    fn claims(summary: &ColumnSummary) -> Option<String> {
+        media_claim(summary, EXTENSIONS, is_image, "picture")
+    }
+
     fn check(config: &ImageConfig) -> Result<(), ConfigError> {
         config.check()
     }
@@ -156,5 +161,191 @@ impl TryFrom<Stored> for Image {
             return Err(format!("a fitted `max_pixels` of {max_pixels} is out of range"));
         }
         Ok(Self { height, width, channels, resize_method, max_pixels })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use ::image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+    use sensorium_core::{Hint, Layout, config};
+    use sensorium_table::Value;
+    use serde_json::json;
+
+    use super::*;
+    use crate::small_table::{SmallTable, text};
+
+    fn png(picture: impl Into<DynamicImage>) -> Value {
+        let mut file = Cursor::new(Vec::new());
+        picture.into().write_to(&mut file, ImageFormat::Png).unwrap();
+        Value::Bytes(file.into_inner())
+    }
+
+    fn blank(height: u32, width: u32) -> Value {
+        png(RgbImage::new(width, height))
+    }
+
+    /// One pixel.
+    fn pixel(values: [u8; 3]) -> Value {
+        png(RgbImage::from_raw(1, 1, values.to_vec()).unwrap())
+    }
+
+    fn config(written: serde_json::Value) -> ImageConfig {
+        let config: ImageConfig = config::read(written).unwrap();
+        Image::check(&config).unwrap();
+        config
+    }
+
+    fn features(image: &Image, table: &SmallTable, row: usize) -> Vec<f32> {
+        let picture = image.decode(&table.column().cell(row)).unwrap().unwrap();
+        match image.features(&picture) {
+            Features::Grid(values) => values,
+            other => panic!("{:?} where a grid was expected", other.layout()),
+        }
+    }
+
+    fn size(image: &Image) -> [usize; 3] {
+        match image.shape() {
+            FeatureShape::Grid { channels, height, width } => [channels, height, width],
+            other => panic!("{other:?} where a grid was expected"),
+        }
+    }
+
+    #[test]
+    fn the_size_is_the_mean_of_the_train_rows_capped() {
+        let table = SmallTable::with_held_out(
+            [blank(10, 20), blank(21, 40)],
+            [blank(900, 900), blank(900, 900)],
+        );
+        let image: Image = table.fit(&ImageConfig::default()).unwrap();
+        // Heights 10 and 21 have the mean 15.5, whose even neighbor is 16.
+        assert_eq!(size(&image), [3, 16, 30]);
+        let image: Image = table
+            .fit(&config(json!({"infer_image_max_height": 12, "infer_image_max_width": 25})))
+            .unwrap();
+        assert_eq!(size(&image), [3, 12, 25]);
+        let image: Image =
+            table.fit(&config(json!({"height": 5, "width": 7, "num_channels": 1}))).unwrap();
+        assert_eq!(size(&image), [1, 5, 7]);
+        assert_eq!(image.shape().layout(), Layout::Grid);
+    }
+
+    #[test]
+    fn values_are_channel_by_channel_in_zero_to_one() {
+        let picture = RgbImage::from_raw(2, 1, vec![0, 51, 102, 153, 204, 255]).unwrap();
+        let table = SmallTable::of([png(picture)]);
+        let image = table.fit(&config(json!({"standardize_image": null}))).unwrap();
+        assert_eq!(features(&image, &table, 0), [0.0, 0.6, 0.2, 0.8, 0.4, 1.0]);
+        let image = table.fit(&config(json!({"standardize_image": "imagenet1k"}))).unwrap();
+        let values = features(&image, &table, 0);
+        // (0 - 0.485) / 0.229 and (1 - 0.406) / 0.225
+        assert!((values[0] + 2.117_903_9).abs() < 1e-6 && (values[5] - 2.64).abs() < 1e-6);
+    }
+
+    #[test]
+    fn train_pictures_alone_have_mean_zero_and_deviation_one() {
+        let train = [pixel([0, 10, 7]), pixel([100, 30, 7])];
+        let table = SmallTable::with_held_out(train, [pixel([255; 3]), pixel([255; 3])]);
+        let image: Image = table.fit(&ImageConfig::default()).unwrap();
+        // The third channel never varies: one gray level stands in for its deviation.
+        assert_eq!(features(&image, &table, 0), [-1.0, -1.0, 0.0]);
+        assert_eq!(features(&image, &table, 1), [1.0, 1.0, 0.0]);
+        // Means 50, 20, 7 and deviations 50, 10, 1.
+        let expected = [4.1, 23.5, 248.0];
+        for (value, expected) in features(&image, &table, 2).iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-4, "{value} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn one_channel_is_luma() {
+        let table =
+            SmallTable::of([pixel([255, 0, 0]), png(GrayImage::from_raw(1, 1, vec![51]).unwrap())]);
+        let image =
+            table.fit(&config(json!({"num_channels": 1, "standardize_image": null}))).unwrap();
+        assert_eq!(features(&image, &table, 0), [76.0 / 255.0]);
+        assert_eq!(features(&image, &table, 1), [0.2]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_passed_over_when_fitting_and_named_when_decoding() {
+        let broken = || Value::Bytes(b"no picture".to_vec());
+        let table = SmallTable::of([broken(), Value::Missing, blank(4, 6), broken()]);
+        let image: Image = table.fit(&ImageConfig::default()).unwrap();
+        assert_eq!(size(&image), [3, 4, 6]);
+        let column = table.column();
+        assert!(image.decode(&column.cell(1)).unwrap().is_none());
+        let error = image.decode(&column.cell(0)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "row 1 of column `it` is not a picture in a supported format: a file that starts with \
+             `no picture`"
+        );
+        assert_eq!(error.hint().unwrap(), "supported formats: PNG, JPEG, WebP, GIF, BMP");
+    }
+
+    #[test]
+    fn the_one_picture_that_can_be_read_is_found_outside_the_sample() {
+        let mut cells = vec![text("absent.png"); 9];
+        cells.push(blank(4, 6));
+        let table = SmallTable::of(cells);
+        let image: Image = table.fit(&config(json!({"infer_image_sample_size": 2}))).unwrap();
+        assert_eq!(size(&image), [3, 4, 6]);
+    }
+
+    #[test]
+    fn a_column_without_a_usable_picture_cannot_be_fitted() {
+        let fit = |cells: Vec<Value>, written| {
+            SmallTable::of(cells).fit::<Image>(&config(written)).unwrap_err().to_string()
+        };
+        assert_eq!(
+            fit(vec![Value::Missing], json!({})),
+            "column `it` cannot be fitted: no train row holds a picture"
+        );
+        // Sizes and scale are given: nothing is learned, but the column is looked at all the same.
+        let given = json!({"height": 4, "width": 4, "standardize_image": null});
+        let message = fit(vec![Value::Bytes(b"text".to_vec())], given);
+        assert!(message.contains("none of 1 train pictures can be read; row 1 of"), "{message}");
+    }
+
+    #[test]
+    fn a_picture_over_the_columns_limit_is_refused() {
+        let table = SmallTable::of([blank(2, 2), blank(3, 3)]);
+        let image: Image = table.fit(&config(json!({"max_pixels": 8}))).unwrap();
+        let error = image.decode(&table.column().cell(1)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "row 2 of column `it` has a picture of 3 x 3 pixels, but at most 8 pixels is allowed"
+        );
+    }
+
+    #[test]
+    fn what_was_fitted_is_the_same_after_it_is_saved_and_loaded() {
+        let table = SmallTable::of([pixel([1, 2, 3]), pixel([100, 30, 7]), pixel([7, 7, 9])]);
+        let image: Image = table.fit(&ImageConfig::default()).unwrap();
+        let saved = serde_json::to_string(&image).unwrap();
+        assert_eq!(serde_json::from_str::<Image>(&saved).unwrap(), image);
+    }
+
+    #[test]
+    fn a_fitted_state_out_of_range_is_refused() {
+        let scale = json!({"mean": 0.5, "deviation": 0.5});
+        let state = json!({
+            "height": 2, "width": 2, "channels": [scale], "resize_method": "interpolate",
+            "max_pixels": 4,
+        });
+        assert!(serde_json::from_value::<Image>(state.clone()).is_ok());
+        for (key, value) in [
+            ("height", json!(0)),
+            ("width", json!(1_000_000)),
+            ("channels", json!([scale, scale])),
+            ("channels", json!([{"mean": 0.5, "deviation": 0.0}])),
+            ("max_pixels", json!(0)),
+        ] {
+            let mut damaged = state.clone();
+            damaged[key] = value;
+            assert!(serde_json::from_value::<Image>(damaged).is_err(), "{key}");
+        }
     }
 }

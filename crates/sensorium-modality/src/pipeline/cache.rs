@@ -72,7 +72,9 @@ impl RowCache {
         let rows = std::mem::take(&mut *trial);
         let decided = self.decided.get_or_init(|| self.decide(&rows));
         if let Decision::KeepAll(slots) = decided {
-            rows.iter().for_each(|row| slots.keep(row));
+            for row in &rows {
+                slots.keep(row);
+            }
         }
         Some(decided)
     }

@@ -81,7 +81,9 @@ pub(super) fn for_each_in_order<T: Send, B>(
             handles.push(scope.spawn(move || make_all(indices, &sender, make, stop)));
             channels.push(receiver);
         }
-        let flow = consume_in_turn(count, channels, &stop, &mut consume);
+        let flow = consume_in_turn(count, &channels, &stop, &mut consume);
+        // Closed channels let go the workers that wait to send.
+        drop(channels);
         for handle in handles {
             if let Err(panic) = handle.join() {
                 std::panic::resume_unwind(panic);
@@ -105,10 +107,10 @@ fn make_all<T>(
     }
 }
 
-/// Owns the channels, so that they close, and no worker waits any more, when it returns.
+/// Reads one item from each channel in turn; once it returns or panics, the workers are to stop.
 fn consume_in_turn<T, B>(
     count: usize,
-    channels: Vec<Receiver<T>>,
+    channels: &[Receiver<T>],
     stop: &Stop,
     consume: &mut impl FnMut(T) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
@@ -125,7 +127,7 @@ fn consume_in_turn<T, B>(
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -138,7 +140,7 @@ mod tests {
         for workers in [0, 1, 2, 3, 8] {
             for count in [0, 1, 2, 7, 50] {
                 let make = |index: usize, _: &Stop| {
-                    thread::sleep(Duration::from_micros((index * 7919 % 13) as u64 * 20));
+                    (0..index * 7919 % 13).for_each(|_| thread::yield_now());
                     index
                 };
                 let mut seen = Vec::new();
@@ -159,7 +161,11 @@ mod tests {
             most.fetch_max(ahead.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         };
         let flow = for_each_in_order(40, limits, make, |()| {
-            thread::sleep(Duration::from_millis(2));
+            // Long enough for workers without a bound to run away.
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(2) {
+                thread::yield_now();
+            }
             ahead.fetch_sub(1, Ordering::SeqCst);
             ControlFlow::<()>::Continue(())
         });

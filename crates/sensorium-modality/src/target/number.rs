@@ -94,6 +94,7 @@ mod tests {
     use crate::small_table::{SmallTable, text};
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "numbers chosen so that every step is exact")]
     fn a_truth_is_in_the_columns_unit_and_learned_by_its_z_score() {
         let table = SmallTable::of([Value::Integer(10), Value::Integer(30)]);
         let number = Number::fit(&NumberConfig::default(), table.column(), table.train()).unwrap();

@@ -7,12 +7,13 @@ mod tokenize;
 
 use sensorium_core::config::in_range;
 use sensorium_core::{ConfigError, FeatureShape};
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 pub use tokenize::Tokenizer;
 
+use crate::category::values_shown;
 use crate::vocabulary::{MAX_VOCABULARY, Vocabulary, WordCounts};
 use crate::{Features, MissingValueStrategy, Modality, ModalityError};
 
@@ -101,6 +102,10 @@ impl Modality for Text {
     type Config = TextConfig;
     type Decoded = Words;
 
+    fn claims(summary: &ColumnSummary) -> Option<String> {
+        (summary.distinct > 0).then(|| values_shown(summary))
+    }
+
     fn check(config: &TextConfig) -> Result<(), ConfigError> {
         in_range("most_common", config.most_common, 1..=MAX_VOCABULARY)?;
         in_range("max_sequence_length", config.max_sequence_length, 1..=MAX_SEQUENCE_LENGTH)
@@ -120,7 +125,9 @@ impl Modality for Text {
         let mut counts = WordCounts::default();
         for &row in rows.indices() {
             if let Ok(Some(words)) = text.decode(&column.cell(row)) {
-                words.0.iter().for_each(|word| counts.add(word));
+                for word in &words.0 {
+                    counts.add(word);
+                }
             }
         }
         if counts.len() == 0 {
