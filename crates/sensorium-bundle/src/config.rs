@@ -77,7 +77,6 @@ enum ModelType {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(dead_code, reason = "read so that any other kind is refused")]
 struct Backend {
     r#type: BackendKind,
 }
@@ -136,11 +135,7 @@ impl Config {
     /// # Errors
     ///
     /// [`BundleError`] for the first mistake, its place named.
-    pub fn resolve(
-        written: Value,
-        table: &Table,
-        random_seed: Seed,
-    ) -> Result<Self, BundleError> {
+    pub fn resolve(written: Value, table: &Table, random_seed: Seed) -> Result<Self, BundleError> {
         let written: Written = config::read(written)?;
         let resolved = Self {
             input_features: feature::inputs(written.input_features, &written.defaults, table)?,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sensorium_core::{ConfigError, Hint};
 use sensorium_modality::ModalityError;
 use sensorium_model::WeightsError;
-use sensorium_table::TableError;
+use sensorium_table::{TableError, WriteError};
 
 /// Why a config or a bundle was refused, or a row could not be predicted.
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +24,13 @@ pub enum BundleError {
     /// The weights do not fit the config.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The config is not YAML.
     #[error("the config is not valid YAML: {0}")]
     Yaml(String),
-    /// The file could not be read or written.
+    /// The file could not be read.
     #[error("could not read `{}`", .path.display())]
     Read {
         /// The file.
@@ -95,6 +98,7 @@ impl Hint for BundleError {
             Self::Modality(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::Weights(error) => error.hint(),
+            Self::Write(error) => error.hint(),
             Self::NotOurs { .. } => Some("`sensorium train` writes `model.safetensors`".to_owned()),
             Self::Truncated { .. } | Self::Altered { .. } => {
                 Some("copy the file again, or train again".to_owned())

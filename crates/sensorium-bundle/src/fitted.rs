@@ -2,9 +2,9 @@
 
 use burn::tensor::Device;
 use sensorium_core::ConfigError;
+use sensorium_modality::FittedModality;
 use sensorium_modality::pipeline::{FeatureSource, RowFeatures};
 use sensorium_modality::target::FittedTarget;
-use sensorium_modality::{FittedModality, ModalityError};
 use sensorium_model::{FeatureBatch, Model};
 use sensorium_table::{Table, TrainRows};
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,15 @@ impl Fitted {
         Model::build(&config.model_spec(self), device)
     }
 
+    /// A model of the config's shape whose weights are still to be loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where a component cannot be built for these features.
+    pub fn unloaded_model(&self, config: &Config, device: &Device) -> Result<Model, ConfigError> {
+        Model::unloaded(&config.model_spec(self), device)
+    }
+
     /// Stacks rows into one batch for each input; `hidden(row, input)` makes a cell absent.
     pub fn collate(
         &self,
@@ -75,15 +84,12 @@ impl Fitted {
         device: &Device,
     ) -> Vec<FeatureBatch> {
         let batch = |(input, fitted): (usize, &FittedModality)| {
-            let cell = |(row, features): (usize, &&RowFeatures)| {
+            let cells = rows.iter().enumerate().map(|(row, features)| {
                 features.features[input].as_ref().filter(|_| !hidden(row, input))
-            };
-            let cells: Vec<_> = rows.iter().enumerate().map(cell).collect();
+            });
+            let cells: Vec<_> = cells.collect();
             FeatureBatch::collate(&cells, &fitted.shape(), device)
         };
         self.inputs.iter().enumerate().map(batch).collect()
     }
 }
-
-/// A row's features, or why it has none.
-pub type RowResult = Result<std::sync::Arc<RowFeatures>, ModalityError>;

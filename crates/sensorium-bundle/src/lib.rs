@@ -14,4 +14,4 @@ pub use config::Config;
 pub use error::BundleError;
 pub use file::{Bundle, FORMAT_VERSION};
 pub use fitted::Fitted;
-pub use predict::{OutputScores, Prediction, Predictor, RowPrediction};
+pub use predict::{OutputScores, Prediction, Predictor, RowPrediction, loss_values};

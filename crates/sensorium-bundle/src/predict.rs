@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
 use sensorium_modality::target::FittedTarget;
-use sensorium_model::{Embedding, Model, TargetBatch, weights};
+use sensorium_model::{Embedding, Losses, Model, TargetBatch, weights};
 use sensorium_table::Table;
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ impl Predictor {
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let bundle = Bundle::open(path)?;
         let device = Device::flex();
-        let model = bundle.fitted.build_model(&bundle.config, &device)?;
+        let model = bundle.fitted.unloaded_model(&bundle.config, &device)?;
         let model = weights::load(model, bundle.weights)?;
         let Bundle { config, fitted, report, weights: _ } = bundle;
         Ok(Self { config, fitted, model, device, report })
@@ -154,10 +154,8 @@ impl Predictor {
         each: &mut dyn FnMut(Result<RowPrediction, ModalityError>) -> ControlFlow<B>,
     ) -> Result<Option<B>, BundleError> {
         let source = self.features(table)?;
-        let batches: Vec<Vec<usize>> = rows
-            .chunks(self.config.trainer.rows_per_evaluation())
-            .map(<[usize]>::to_vec)
-            .collect();
+        let batches: Vec<Vec<usize>> =
+            rows.chunks(self.config.trainer.rows_per_evaluation()).map(<[usize]>::to_vec).collect();
         let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results| {
             let readable: Vec<&RowFeatures> =
                 results.iter().filter_map(|row| row.as_deref().ok()).collect();
@@ -211,7 +209,7 @@ impl Predictor {
         targets: &[TargetBatch],
     ) -> (Vec<OutputScores>, Vec<f64>) {
         let logits = self.model.logits(&self.model.fuse(embeddings));
-        (self.scores_of(&logits), self.model.loss(&logits, targets).values())
+        (self.scores_of(&logits), loss_values(&self.model.loss(&logits, targets)))
     }
 
     fn scores_of(&self, logits: &[Tensor<2>]) -> Vec<OutputScores> {
@@ -222,6 +220,18 @@ impl Predictor {
         });
         scores.collect()
     }
+}
+
+/// Each output's loss, and the weighted sum of all last.
+///
+/// # Panics
+///
+/// If the device cannot hand back `f32` values.
+#[must_use]
+pub fn loss_values(losses: &Losses) -> Vec<f64> {
+    let all = losses.each.iter().chain([&losses.combined]).map(|loss| loss.clone().detach());
+    let values = Tensor::cat(all.collect(), 0).into_data();
+    values.as_slice::<f32>().expect("losses are f32").iter().map(|&loss| loss.into()).collect()
 }
 
 /// Reads one output's scores as what they mean.

@@ -10,7 +10,7 @@ use std::path::Path;
 use burn::tensor::{DType, TensorData};
 use safetensors::tensor::{SafeTensorError, TensorView};
 use safetensors::{Dtype, SafeTensors};
-use sensorium_table::write_atomically;
+use sensorium_table::atomic::write_atomically;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -41,7 +41,7 @@ struct Document<'a> {
 ///
 /// # Errors
 ///
-/// [`BundleError::Table`] where the file cannot be written; nothing is left half-written then.
+/// [`BundleError::Write`] where the file cannot be written; nothing is left half-written then.
 ///
 /// # Panics
 ///
@@ -73,8 +73,8 @@ pub fn read<T: DeserializeOwned>(
     path: &Path,
     kind: Kind,
 ) -> Result<(T, BTreeMap<String, TensorData>), BundleError> {
-    let bytes = fs::read(path)
-        .map_err(|source| BundleError::Read { path: path.to_owned(), source })?;
+    let bytes =
+        fs::read(path).map_err(|source| BundleError::Read { path: path.to_owned(), source })?;
     let (_, metadata) = SafeTensors::read_metadata(&bytes)
         .map_err(|error| not_safetensors(path, kind, &bytes, &error))?;
     let document = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
@@ -144,12 +144,7 @@ fn data(view: &TensorView<'_>) -> TensorData {
     TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), DType::F32)
 }
 
-fn not_safetensors(
-    path: &Path,
-    kind: Kind,
-    bytes: &[u8],
-    error: &SafeTensorError,
-) -> BundleError {
+fn not_safetensors(path: &Path, kind: Kind, bytes: &[u8], error: &SafeTensorError) -> BundleError {
     use SafeTensorError as E;
     match error {
         E::MetadataIncompleteBuffer | E::InvalidHeaderLength | E::HeaderTooSmall => {
@@ -228,7 +223,8 @@ mod tests {
             assert!(read::<String>(&path, KIND).is_err(), "{length} bytes");
         }
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-        let expected = format!("`/file.safetensors` is truncated: it ends after {} bytes", bytes.len() - 1);
+        let expected =
+            format!("`/file.safetensors` is truncated: it ends after {} bytes", bytes.len() - 1);
         assert_eq!(message(&path, KIND), expected);
     }
 

@@ -48,7 +48,10 @@ impl Progress {
             bar.set_message(format!("epoch {}/{}  loss {loss:.3}", epoch + 1, self.epochs));
         } else if self.last_line.elapsed() > LINE_EVERY {
             let (epochs, steps) = (self.epochs, self.steps_per_epoch);
-            self.line(&format!("epoch {}/{epochs}  step {step}/{steps}  loss {loss:.3}", epoch + 1));
+            self.line(&format!(
+                "epoch {}/{epochs}  step {step}/{steps}  loss {loss:.3}",
+                epoch + 1
+            ));
         }
     }
 

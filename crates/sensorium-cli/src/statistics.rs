@@ -65,7 +65,10 @@ fn subsets(outputs: &[Output<'_>]) -> Table {
 
 fn table<T: Into<comfy_table::Cell>>(header: impl IntoIterator<Item = T>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_width(COLUMNS).set_header(header.into_iter().map(Into::into));
+    table
+        .load_preset(presets::NOTHING)
+        .set_width(COLUMNS)
+        .set_header(header.into_iter().map(Into::into));
     table
 }
 

@@ -26,7 +26,10 @@ fn config(from: &str, to: &str) -> String {
 #[test]
 fn an_unknown_key_is_answered_with_the_nearest() {
     let errors = config("batch_size: 16", "batchsize: 16");
-    said(&errors, &["config.yaml", "`trainer` has no key `batchsize`", "did you mean `batch_size`?"]);
+    said(
+        &errors,
+        &["config.yaml", "`trainer` has no key `batchsize`", "did you mean `batch_size`?"],
+    );
 }
 
 #[test]
@@ -131,7 +134,8 @@ fn enormous_png(png: &[u8]) -> Vec<u8> {
 
 /// CRC-32 as PNG has it (ISO 3309).
 fn crc32(bytes: &[u8]) -> u32 {
-    let shifted = |crc: u32| (0..8).fold(crc, |c, _| c >> 1 ^ if c & 1 == 1 { 0xEDB8_8320 } else { 0 });
+    let shifted =
+        |crc: u32| (0..8).fold(crc, |c, _| c >> 1 ^ if c & 1 == 1 { 0xEDB8_8320 } else { 0 });
     !bytes.iter().fold(!0, |crc, &byte| shifted((crc ^ u32::from(byte)) & 0xFF) ^ crc >> 8)
 }
 

@@ -38,7 +38,15 @@ fn a_table_is_learned_and_every_subset_of_its_inputs_is_judged() {
 #[test]
 fn a_run_leaves_ludwigs_files_and_no_checkpoint() {
     let small = Small::new();
-    small.succeed(&["experiment", "--config", "config.yaml", "--dataset", "table.csv", "--set", "trainer.epochs=1"]);
+    small.succeed(&[
+        "experiment",
+        "--config",
+        "config.yaml",
+        "--dataset",
+        "table.csv",
+        "--set",
+        "trainer.epochs=1",
+    ]);
     let mut files: Vec<String> = std::fs::read_dir(small.path("results/experiment_run"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -61,8 +69,13 @@ fn evaluating_the_bundle_gives_what_training_said() {
     let small = Small::new();
     small.train(&["--set", "trainer.epochs=2"]);
     small.succeed(&[
-        "evaluate", "--model_path", "results/experiment_run", "--dataset", "table.csv",
-        "--output-directory", "again",
+        "evaluate",
+        "--model_path",
+        "results/experiment_run",
+        "--dataset",
+        "table.csv",
+        "--output-directory",
+        "again",
     ]);
     let again: Value = serde_json::from_str(&small.read("again/test_statistics.json")).unwrap();
     assert_eq!(again, small.statistics("experiment_run"));
@@ -77,7 +90,16 @@ fn predictions_keep_the_rows_order_and_any_input_may_be_absent() {
 
     let all = predict(&["--dataset", "table.csv"]);
     assert_eq!(all.len(), 120);
-    let row = predict(&["--input", "photo=0.png", "--input", "caption=fire", "--input", "sound=0.wav", "--input", "noise=0"]);
+    let row = predict(&[
+        "--input",
+        "photo=0.png",
+        "--input",
+        "caption=fire",
+        "--input",
+        "sound=0.wav",
+        "--input",
+        "noise=0",
+    ]);
     assert_close(&row[0], &all[0]);
 
     // Only one column, and none of its cells but one.
@@ -92,7 +114,14 @@ fn predictions_keep_the_rows_order_and_any_input_may_be_absent() {
 fn predictions_do_not_change_with_batch_size_or_row_order() {
     let small = Small::new();
     small.train(&["--set", "trainer.epochs=2", "--set", "trainer.eval_batch_size=7"]);
-    small.train(&["--set", "trainer.epochs=2", "--set", "trainer.eval_batch_size=64", "--set", "trainer.validation_metric=loss"]);
+    small.train(&[
+        "--set",
+        "trainer.epochs=2",
+        "--set",
+        "trainer.eval_batch_size=64",
+        "--set",
+        "trainer.validation_metric=loss",
+    ]);
     let predict = |run: &str, table: &str| {
         let model = format!("results/{run}");
         prediction_lines(&small.succeed(&["predict", "--model_path", &model, "--dataset", table]))
@@ -119,7 +148,15 @@ fn every_file_format_holds_the_same_predictions() {
     let small = Small::new();
     small.train(&["--set", "trainer.epochs=1"]);
     let predict = |dataset: &str, output: &str| {
-        small.succeed(&["predict", "-m", "results/experiment_run", "--dataset", dataset, "--output", output]);
+        small.succeed(&[
+            "predict",
+            "-m",
+            "results/experiment_run",
+            "--dataset",
+            dataset,
+            "--output",
+            output,
+        ]);
     };
     predict("table.csv", "p.parquet");
     predict("table.csv", "p.csv");
@@ -139,7 +176,9 @@ fn every_file_format_holds_the_same_predictions() {
 #[test]
 fn every_combiner_trains_and_predicts() {
     let small = Small::new();
-    for combiner in ["concat", "weighted", "attention", "gated_fusion", "transformer", "cross_attention"] {
+    for combiner in
+        ["concat", "weighted", "attention", "gated_fusion", "transformer", "cross_attention"]
+    {
         let config = CONFIG.replace(
             "combiner: {type: transformer, hidden_size: 16, num_heads: 2, transformer_output_size: 32}",
             &format!("combiner: {combiner}"),

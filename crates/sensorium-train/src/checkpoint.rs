@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, TensorData};
+use burn::tensor::TensorData;
 use sensorium_bundle::sealed::{self, Kind};
 use sensorium_bundle::{BundleError, Config};
-use sensorium_model::optimizer::AdamW;
-use sensorium_model::{Model, weights};
+use sensorium_model::{AdamW, AdamWConfig, Model, weights};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -71,14 +70,12 @@ pub(crate) struct State {
 struct Written<'a> {
     run: &'a RunIdentity,
     progress: &'a Progress,
-    optimizer_steps: usize,
 }
 
 #[derive(Deserialize)]
 struct Read {
     run: RunIdentity,
     progress: Progress,
-    optimizer_steps: usize,
 }
 
 /// A run's checkpoint file, replaced as a whole each time.
@@ -103,16 +100,12 @@ impl Checkpoint {
         add("model", weights::named(&state.model));
         add("best", weights::named(&state.best));
         add("optimizer", state.optimizer.named());
-        let content = Written {
-            run: &self.run,
-            progress: &state.progress,
-            optimizer_steps: state.optimizer.num_steps(),
-        };
+        let content = Written { run: &self.run, progress: &state.progress };
         Ok(sealed::write(&self.path, KIND, &content, &tensors)?)
     }
 
-    /// Reads a state into freshly built parts.
-    pub(crate) fn read(&self, fresh: State, device: &Device) -> Result<State, TrainError> {
+    /// Reads a state; `fresh` is the run's model with any weights.
+    pub(crate) fn read(&self, fresh: Model, optimizer: AdamWConfig) -> Result<State, TrainError> {
         let (content, mut tensors): (Read, _) = sealed::read(&self.path, KIND)?;
         self.check_identity(&content.run)?;
         let mut take = |part: &str| -> BTreeMap<String, TensorData> {
@@ -120,11 +113,12 @@ impl Checkpoint {
             let own = tensors.extract_if(.., |name, _| name.starts_with(&prefix));
             own.map(|(name, data)| (name[prefix.len()..].to_owned(), data)).collect()
         };
+        let (model, best) = (take("model"), take("best"));
         Ok(State {
             progress: content.progress,
-            model: weights::load(fresh.model, take("model"))?,
-            best: weights::load(fresh.best, take("best"))?,
-            optimizer: fresh.optimizer.load(take("optimizer"), content.optimizer_steps, device)?,
+            optimizer: AdamW::load(optimizer, &fresh, take("optimizer"))?,
+            best: weights::load(fresh.clone(), best)?,
+            model: weights::load(fresh, model)?,
         })
     }
 

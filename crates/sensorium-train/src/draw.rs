@@ -20,8 +20,7 @@ pub(crate) fn batches(rows: &[usize], batch_size: usize, epoch: Seed) -> Vec<Vec
 #[must_use]
 pub(crate) fn hidden_inputs(present: &[bool], chance: f64, epoch: Seed, row: usize) -> Vec<bool> {
     let mut rng = epoch.derive("modality dropout").at(row as u64).rng();
-    let mut hidden: Vec<bool> =
-        present.iter().map(|_| rng.random_bool(chance)).collect();
+    let mut hidden: Vec<bool> = present.iter().map(|_| rng.random_bool(chance)).collect();
     let present: Vec<usize> = (0..present.len()).filter(|&input| present[input]).collect();
     if !present.is_empty() && present.iter().all(|&input| hidden[input]) {
         hidden[present[rng.random_range(0..present.len())]] = false;
@@ -55,9 +54,8 @@ mod tests {
 
     #[test]
     fn inputs_are_hidden_as_often_as_asked() {
-        let hidden = (0..20_000)
-            .filter(|&row| hidden_inputs(&[true; 4], 0.3, Seed::new(3), row)[1])
-            .count();
+        let hidden =
+            (0..20_000).filter(|&row| hidden_inputs(&[true; 4], 0.3, Seed::new(3), row)[1]).count();
         // Five standard deviations of a binomial with 20,000 draws are 0.016; that all four are
         // drawn hidden, and one then shown, lowers the share by 0.3⁴ / 4 = 0.002.
         assert!((hidden as f64 / 20_000.0 - 0.298).abs() < 0.016, "{hidden}");

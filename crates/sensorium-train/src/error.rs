@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use sensorium_bundle::BundleError;
 use sensorium_core::{ConfigError, Hint};
-use sensorium_model::WeightsError;
 use sensorium_modality::ModalityError;
-use sensorium_table::TableError;
+use sensorium_model::WeightsError;
+use sensorium_table::{TableError, WriteError};
 
 /// Why training or evaluation did not finish.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,12 @@ impl From<ConfigError> for TrainError {
 
 impl From<ModalityError> for TrainError {
     fn from(error: ModalityError) -> Self {
+        Self::Bundle(error.into())
+    }
+}
+
+impl From<WriteError> for TrainError {
+    fn from(error: WriteError) -> Self {
         Self::Bundle(error.into())
     }
 }

@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 
 use sensorium_bundle::{OutputScores, Predictor};
-use sensorium_metrics::{
-    BinaryScores, CategoryScores, NumberScores, OutputKind, Scores, baseline,
-};
+use sensorium_metrics::{BinaryScores, CategoryScores, NumberScores, OutputKind, Scores, baseline};
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
 use sensorium_modality::target::{FittedTarget, TargetConfig, Truth};
 use sensorium_model::Embedding;
@@ -41,11 +39,16 @@ pub fn subsets(num_inputs: usize) -> Vec<Subset> {
     } else {
         let only = |one| (0..num_inputs).map(|input| input == one).collect();
         let all_but = |one| (0..num_inputs).map(|input| input != one).collect();
-        (0..num_inputs).map(only).chain((0..num_inputs).map(all_but))
-            .chain([vec![true; num_inputs]]).collect()
+        (0..num_inputs)
+            .map(only)
+            .chain((0..num_inputs).map(all_but))
+            .chain([vec![true; num_inputs]])
+            .collect()
     };
     let size = |subset: &Subset| subset.iter().filter(|&&shown| shown).count();
-    subsets.sort_by_key(|subset| (size(subset), subset.iter().map(|shown| !shown).collect::<Vec<_>>()));
+    subsets.sort_by_key(|subset| {
+        (size(subset), subset.iter().map(|shown| !shown).collect::<Vec<_>>())
+    });
     subsets
 }
 
@@ -109,9 +112,8 @@ impl<'a> Answers<'a> {
         push(&mut self.values[0], scores);
         for (subset, values) in self.subsets.iter().zip(&mut self.values[1..]) {
             let shown = embeddings.iter().zip(subset);
-            let shown: Vec<_> = shown
-                .map(|(embedding, &shown)| embedding.keep(&vec![shown; num_rows]))
-                .collect();
+            let shown: Vec<_> =
+                shown.map(|(embedding, &shown)| embedding.keep(&vec![shown; num_rows])).collect();
             push(values, predictor.scores(&shown));
         }
         self.seen += num_rows;
@@ -145,11 +147,11 @@ fn scores(target: &FittedTarget, truths: &[Truth], values: &[f32]) -> Scores {
     match target {
         FittedTarget::Category(_) => {
             let probabilities = judged.iter().flat_map(|(_, scores)| scores.iter().copied());
-            let truths = judged.iter().map(|(truth, _)| class(truth));
+            let truths = judged.iter().map(|(truth, _)| truth.class());
             CategoryScores::new(num_outputs, probabilities.collect(), truths.collect()).into()
         }
         FittedTarget::Binary(_) => {
-            let known = judged.iter().filter_map(|(truth, s)| Some((class(truth)?, s[0])));
+            let known = judged.iter().filter_map(|(truth, s)| Some((truth.class()?, s[0])));
             let (truths, probability) = known.map(|(class, p)| (class == 1, p)).unzip();
             BinaryScores::new(probability, truths).into()
         }
@@ -164,16 +166,9 @@ fn scores(target: &FittedTarget, truths: &[Truth], values: &[f32]) -> Scores {
     }
 }
 
-const fn class(truth: &Truth) -> Option<usize> {
-    match truth {
-        Truth::Class(class) => Some(*class),
-        _ => None,
-    }
-}
-
 /// What a model that looks at no input would answer on the same rows.
 #[must_use]
-pub fn baseline(target: &FittedTarget, scores: &Scores) -> Option<Scores> {
+pub(crate) fn baseline(target: &FittedTarget, scores: &Scores) -> Option<Scores> {
     let counts = target.class_counts();
     match scores {
         Scores::Category(scores) => {

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use burn::tensor::Device;
 use sensorium_bundle::{Config, Fitted};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits};
 use sensorium_modality::target::Truth;
 use sensorium_table::{Splits, Table, split};
 
-use crate::TrainError;
+use crate::{TrainError, Watched};
 
 /// What to do with a row that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,9 @@ impl Plan {
     pub fn new(config: Config, table: &Table) -> Result<Self, TrainError> {
         let splits = split(table, &config.split, config.random_seed.derive("split"))?;
         let fitted = Fitted::fit(&config, table, &splits.train)?;
+        // Whatever the model would refuse is refused before anything is read or written.
+        fitted.unloaded_model(&config, &Device::flex())?;
+        Watched::new(&config)?;
         Ok(Self { config, fitted, splits })
     }
 
@@ -66,18 +70,13 @@ impl Plan {
     /// # Errors
     ///
     /// [`TrainError::NothingReadable`] where a part has no row left.
-    pub fn splits_without(
-        &self,
-        left_out: &BTreeMap<usize, String>,
-    ) -> Result<Splits, TrainError> {
+    pub fn splits_without(&self, left_out: &BTreeMap<usize, String>) -> Result<Splits, TrainError> {
         let rows: BTreeSet<usize> = left_out.keys().copied().collect();
-        let keep = |part: &[usize]| part.iter().copied().filter(|row| !rows.contains(row)).collect();
+        let keep =
+            |part: &[usize]| part.iter().copied().filter(|row| !rows.contains(row)).collect();
         let Splits { train, validation, test } = &self.splits;
-        let splits = Splits {
-            train: train.without(&rows),
-            validation: keep(validation),
-            test: keep(test),
-        };
+        let splits =
+            Splits { train: train.without(&rows), validation: keep(validation), test: keep(test) };
         let parts = [
             ("train", splits.train.indices()),
             ("validation", &splits.validation),

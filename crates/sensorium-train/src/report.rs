@@ -1,10 +1,10 @@
 //! What training says at its end.
 
 use sensorium_bundle::{Config, Predictor};
+use sensorium_metrics::judge as metrics_of;
 use sensorium_metrics::{
     Bootstrap, ClassReport, OutputStatistics, Scores, Statistics, metrics_for,
 };
-use sensorium_metrics::judge as metrics_of;
 use sensorium_modality::pipeline::FeatureSource;
 
 use crate::judge::{Judged, Subset, baseline, judge, subsets};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sensorium_bundle::{Bundle, BundleError};
-use sensorium_table::write_atomically;
+use sensorium_table::atomic::write_atomically;
 use serde::Serialize;
 
 use crate::TrainError;
@@ -86,7 +86,7 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// [`TrainError::Table`] where it cannot be written.
+    /// [`TrainError::Bundle`] where it cannot be written.
     ///
     /// # Panics
     ///
@@ -105,7 +105,8 @@ impl RunFolder {
     pub fn finish(&self, bundle: &Bundle) -> Result<(), TrainError> {
         bundle.write(&self.bundle())?;
         let checkpoint = self.checkpoint();
-        fs::remove_file(&checkpoint).map_err(|source| BundleError::Read { path: checkpoint, source })?;
+        fs::remove_file(&checkpoint)
+            .map_err(|source| BundleError::Read { path: checkpoint, source })?;
         Ok(())
     }
 }

@@ -44,7 +44,10 @@ mod tests {
 
     #[test]
     fn it_falls_along_a_line() {
-        assert_eq!(rates(Some(Decay::Linear))[2..], [1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]);
+        assert_eq!(
+            rates(Some(Decay::Linear))[2..],
+            [1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
+        );
     }
 
     #[test]

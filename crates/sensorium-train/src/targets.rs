@@ -7,9 +7,8 @@ use sensorium_model::TargetBatch;
 #[must_use]
 pub(crate) fn target_batch(target: &FittedTarget, truths: &[Truth]) -> TargetBatch {
     match target {
-        FittedTarget::Category(_) => TargetBatch::Class(truths.iter().map(class).collect()),
-        FittedTarget::Binary(_) => {
-            TargetBatch::Number(truths.iter().map(|truth| class(truth).map(|c| c as f32)).collect())
+        FittedTarget::Category(_) | FittedTarget::Binary(_) => {
+            TargetBatch::Class(truths.iter().map(Truth::class).collect())
         }
         FittedTarget::Number(number) => {
             let scaled = |truth: &Truth| match truth {
@@ -18,12 +17,5 @@ pub(crate) fn target_batch(target: &FittedTarget, truths: &[Truth]) -> TargetBat
             };
             TargetBatch::Number(truths.iter().map(scaled).collect())
         }
-    }
-}
-
-fn class(truth: &Truth) -> Option<usize> {
-    match truth {
-        Truth::Class(class) => Some(*class),
-        _ => None,
     }
 }

@@ -8,14 +8,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use sensorium_bundle::Predictor;
+use sensorium_bundle::{Predictor, loss_values};
 use sensorium_core::Seed;
 use sensorium_metrics::{COMBINED, MetricValues, judge as metrics_of};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
-use sensorium_model::Model;
-use sensorium_model::optimizer::{AdamW, AdamWConfig};
+use sensorium_model::{AdamW, AdamWConfig};
 use sensorium_table::Splits;
 
 use crate::checkpoint::{Checkpoint, Progress, State};
@@ -118,11 +118,7 @@ impl<'a> Training<'a> {
     ///
     /// [`TrainError`] where a cell can no longer be read, the loss is no longer a number, or the
     /// checkpoint cannot be read or written.
-    pub fn run(
-        &self,
-        begin: Begin,
-        observer: &mut dyn Observer,
-    ) -> Result<Outcome, TrainError> {
+    pub fn run(&self, begin: Begin, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let mut state = self.begin(begin)?;
         observer.on(Event::Start {
             epoch: state.progress.epoch,
@@ -141,36 +137,35 @@ impl<'a> Training<'a> {
             self.checkpoint.write(&state)?;
         }
         let history = state.progress.history;
-        let best_epoch = history.best_epoch(self.watched.goal()).unwrap_or(history.epochs.len() - 1);
+        let best_epoch =
+            history.best_epoch(self.watched.goal()).unwrap_or(history.epochs.len() - 1);
         Ok(Outcome::Finished { predictor: predictor.with_model(state.best), history, best_epoch })
     }
 
     fn begin(&self, begin: Begin) -> Result<State, TrainError> {
         self.device.seed(self.seed.derive("weights").value());
         let model = self.plan.fitted.build_model(&self.plan.config, &self.device)?;
-        let fresh = State {
+        if begin == Begin::Resume {
+            return self.checkpoint.read(model, self.optimizer());
+        }
+        let state = State {
             progress: Progress::new(self.plan.config.output_features.len()),
             best: model.clone(),
-            optimizer: self.optimizer(),
+            optimizer: AdamW::new(self.optimizer()),
             model,
         };
-        match begin {
-            Begin::Resume => self.checkpoint.read(fresh, &self.device),
-            Begin::Anew => {
-                self.checkpoint.write(&fresh)?;
-                Ok(fresh)
-            }
-        }
+        self.checkpoint.write(&state)?;
+        Ok(state)
     }
 
-    fn optimizer(&self) -> AdamW {
+    fn optimizer(&self) -> AdamWConfig {
         let trainer = &self.plan.config.trainer;
-        AdamW::new(AdamWConfig {
+        AdamWConfig {
             betas: trainer.optimizer.betas,
             eps: trainer.optimizer.eps,
             weight_decay: trainer.optimizer.decoupled_weight_decay(),
             clip_global_norm: trainer.gradient_clipping.clipglobalnorm,
-        })
+        }
     }
 
     fn is_done(&self, progress: &Progress) -> bool {
@@ -202,7 +197,11 @@ impl<'a> Training<'a> {
                 self.checkpoint.write(state).map_err_break()?;
                 written = Instant::now();
             }
-            if observer.wants_stop() { ControlFlow::Break(Halt::Asked) } else { ControlFlow::Continue(()) }
+            if observer.wants_stop() {
+                ControlFlow::Break(Halt::Asked)
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         match flow {
             ControlFlow::Continue(()) => Ok(ControlFlow::Continue(())),
@@ -221,8 +220,7 @@ impl<'a> Training<'a> {
     ) -> Result<(), TrainError> {
         let Plan { config, fitted, .. } = self.plan;
         let rows: Vec<&RowFeatures> = rows.iter().map(|row| &**row).collect();
-        let hidden: Vec<Vec<bool>> =
-            rows.iter().map(|row| self.hidden(row, epoch)).collect();
+        let hidden: Vec<Vec<bool>> = rows.iter().map(|row| self.hidden(row, epoch)).collect();
         // Dropout layers draw from the device's generator.
         self.device.seed(self.seed.derive("step").at(state.progress.step as u64).value());
 
@@ -230,16 +228,17 @@ impl<'a> Training<'a> {
         let embeddings = state.model.encode(&batch, &self.device);
         let logits = state.model.logits(&state.model.fuse(&embeddings));
         let indices: Vec<usize> = rows.iter().map(|row| row.row).collect();
-        let targets = fitted.targets.iter().enumerate().map(|(output, target)| {
-            target_batch(target, &self.readable.truths(output, &indices))
-        });
+        let targets =
+            fitted.targets.iter().enumerate().map(|(output, target)| {
+                target_batch(target, &self.readable.truths(output, &indices))
+            });
         let losses = state.model.loss(&logits, &targets.collect::<Vec<_>>());
-        let values = losses.values();
+        let values = loss_values(&losses);
         state.progress.add(&values, rows.len())?;
 
-        let gradients = losses.combined.backward();
+        let gradients = GradientsParams::from_grads(losses.combined.backward(), &state.model);
         let rate = learning_rate(&config.trainer, state.progress.step, self.total_steps);
-        state.model = state.optimizer.step(state.model.clone(), gradients, rate);
+        state.model = state.optimizer.step(state.model.clone(), gradients, rate).0;
         state.progress.step += 1;
         Ok(())
     }
@@ -260,8 +259,7 @@ impl<'a> Training<'a> {
         let judged = judge(predictor, self.source, self.readable, rows, &[])?;
         let mut record = EpochRecord {
             training: self.by_name(&state.progress.mean_losses(), |_| MetricValues::new()),
-            validation: self
-                .by_name(&judged.losses, |output| metrics_of(&judged.scores[output])),
+            validation: self.by_name(&judged.losses, |output| metrics_of(&judged.scores[output])),
             learning_rate: learning_rate(
                 &self.plan.config.trainer,
                 state.progress.step - 1,

@@ -104,8 +104,9 @@ fn input(
     let kind = kind_or_guess(written.r#type, &column, table)?;
     let default = |key| default_of(defaults, &kind, key);
 
-    let modality = ModalityConfig::read(&kind, section(default("preprocessing"), written.preprocessing))
-        .map_err(|error| below_preprocessing(error, ModalityConfig::COMPONENTS, &kind))?;
+    let modality =
+        ModalityConfig::read(&kind, section(default("preprocessing"), written.preprocessing))
+            .map_err(|error| below_preprocessing(error, ModalityConfig::COMPONENTS, &kind))?;
     let layout = modality.layout();
     let encoder = over(default("encoder"), written.encoder);
     let (name, rest) = component(encoder, default_encoder(layout), "encoder")?;
@@ -124,13 +125,13 @@ fn output(
     let kind = kind_or_guess(written.r#type, &column, table)?;
     let default = |key| default_of(defaults, &kind, key);
 
-    let target = TargetConfig::read(&kind, section(default("preprocessing"), written.preprocessing))
-        .map_err(|error| below_preprocessing(error, TargetConfig::COMPONENTS, &kind))?;
+    let target =
+        TargetConfig::read(&kind, section(default("preprocessing"), written.preprocessing))
+            .map_err(|error| below_preprocessing(error, TargetConfig::COMPONENTS, &kind))?;
     let decoder = decoder(over(default("decoder"), written.decoder), &kind)?;
     let loss = over(default("loss"), written.loss);
-    let (name, rest) = component(loss, default_loss(&kind), "loss")?;
+    let (name, rest) = component(loss, LossConfig::from(&decoder).name(), "loss")?;
     let loss = LossConfig::read(&name, rest).map_err(|error| error.under("loss"))?;
-    loss.check_fits(&kind).map_err(|error| error.under("loss"))?;
     Ok(OutputFeature { name: written.name, column, target, decoder, loss })
 }
 
@@ -173,11 +174,7 @@ fn section(default: Value, written: Value) -> Value {
 }
 
 /// A mistake in the section is below `preprocessing`; an unknown `type` is not.
-fn below_preprocessing(
-    error: ConfigError,
-    components: &[(&str, &str)],
-    kind: &str,
-) -> ConfigError {
+fn below_preprocessing(error: ConfigError, components: &[(&str, &str)], kind: &str) -> ConfigError {
     if components.iter().any(|(name, _)| *name == kind) {
         error.under("preprocessing")
     } else {
@@ -193,14 +190,6 @@ const fn default_encoder(layout: Layout) -> &'static str {
     }
 }
 
-fn default_loss(kind: &str) -> &'static str {
-    match kind {
-        "category" => "softmax_cross_entropy",
-        "binary" => "binary_weighted_cross_entropy",
-        _ => "mean_squared_error",
-    }
-}
-
 impl InputFeature {
     pub(super) fn spec(&self, fitted: &FittedModality) -> InputSpec {
         InputSpec { name: self.name.clone(), shape: fitted.shape(), encoder: self.encoder.clone() }
@@ -213,7 +202,7 @@ impl OutputFeature {
             name: self.name.clone(),
             num_outputs: fitted.num_outputs(),
             head: self.decoder.clone(),
-            loss: self.loss.clone(),
+            loss: self.loss.clone().with_class_counts(fitted.class_counts()),
         }
     }
 }

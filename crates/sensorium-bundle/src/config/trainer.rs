@@ -244,7 +244,10 @@ mod tests {
     #[test]
     fn a_learning_rate_of_zero_is_refused() {
         let error = read(json!({"learning_rate": 0.0})).unwrap_err();
-        assert!(error.to_string().starts_with("`trainer.learning_rate` is 0, but above 0"), "{error}");
+        assert!(
+            error.to_string().starts_with("`trainer.learning_rate` is 0, but above 0"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -26,14 +26,17 @@ pub(super) fn run() -> Result<ExitCode, Failure> {
     section("input_features[].type", ModalityConfig::COMPONENTS);
     for layout in [Layout::Grid, Layout::Sequence, Layout::Tokens, Layout::Vector] {
         let title = format!("input_features[].encoder.type, reading {layout}");
-        section(&title, EncoderConfig::components(layout));
+        let encoders = EncoderConfig::components_for(layout);
+        let encoders: Vec<_> = encoders.map(|encoder| (encoder.name, encoder.summary)).collect();
+        section(&title, &encoders);
     }
     section("combiner.type", CombinerConfig::COMPONENTS);
     section("output_features[].type", TargetConfig::COMPONENTS);
     section("output_features[].loss.type", LossConfig::COMPONENTS);
-    section("preprocessing.split.type", SplitConfig::COMPONENTS);
+    section("preprocessing.split.type", &SplitConfig::components().collect::<Vec<_>>());
     for kind in OutputKind::ALL {
-        let metrics: Vec<_> = metrics_for(kind).map(|metric| (metric.name, metric.summary)).collect();
+        let metrics: Vec<_> =
+            metrics_for(kind).map(|metric| (metric.name, metric.summary)).collect();
         section(&format!("metrics of {kind}"), &metrics);
     }
     print(text.trim_end())?;

@@ -12,7 +12,10 @@ use crate::failure::Failure;
 pub(super) fn run(arguments: &DescribeArguments) -> Result<ExitCode, Failure> {
     let table = read_table(&arguments.table)?;
     let mut shown = Table::new();
-    shown.load_preset(presets::NOTHING).set_width(80).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    shown
+        .load_preset(presets::NOTHING)
+        .set_width(80)
+        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     shown.set_header(["column", "type", "missing", "because"]);
     for summary in table.summaries() {
         let guess = infer(&summary);

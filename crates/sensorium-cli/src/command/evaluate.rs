@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use sensorium_bundle::Predictor;
-use sensorium_table::{Table, split, write_atomically};
+use sensorium_modality::pipeline::DEFAULT_CACHE_BYTES;
+use sensorium_table::atomic::write_atomically;
+use sensorium_table::{Table, split};
 use sensorium_train::{Readable, report};
 
 use super::{bundle_path, note_left_out, print, read_table};
@@ -15,7 +17,7 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let table = read_table(&arguments.table)?;
     let rows = rows(&predictor, &table, arguments.split)?;
-    let source = predictor.features(&table)?.with_cache();
+    let source = predictor.features(&table)?.with_cache(table.num_rows(), DEFAULT_CACHE_BYTES);
     let on_error = arguments.on_error.on_error.into();
     let (config, fitted) = (predictor.config(), predictor.fitted());
     let readable = Readable::read(config, fitted, (&table, &source), &rows, on_error)?;

@@ -53,13 +53,19 @@ enum Sink {
 }
 
 impl Sink {
-    fn write(&mut self, names: &[(String, OutputType)], cells: Vec<OutputCell>) -> Result<(), Failure> {
+    fn write(
+        &mut self,
+        names: &[(String, OutputType)],
+        cells: Vec<OutputCell>,
+    ) -> Result<(), Failure> {
         match self {
-            Self::File(writer) => Ok(writer.write(cells)?),
+            Self::File(writer) => Ok(writer.write(&[cells])?),
             Self::Lines(lines) => {
-                let row = names.iter().zip(cells).map(|((name, _), cell)| (name.clone(), cell.into()));
+                let row =
+                    names.iter().zip(cells).map(|((name, _), cell)| (name.clone(), json(cell)));
                 let row: serde_json::Map<String, serde_json::Value> = row.collect();
-                serde_json::to_writer(&mut *lines, &row).map_err(|error| failure::output(&error))?;
+                serde_json::to_writer(&mut *lines, &row)
+                    .map_err(|error| failure::output(&error))?;
                 lines.write_all(b"\n").map_err(|error| failure::output(&error))
             }
         }
@@ -70,6 +76,16 @@ impl Sink {
             Self::File(writer) => Ok(writer.finish()?),
             Self::Lines(mut lines) => lines.flush().map_err(|error| failure::output(&error)),
         }
+    }
+}
+
+fn json(cell: OutputCell) -> serde_json::Value {
+    match cell {
+        OutputCell::Missing => serde_json::Value::Null,
+        OutputCell::Text(text) => text.into(),
+        OutputCell::Integer(number) => number.into(),
+        OutputCell::Number(number) => number.into(),
+        OutputCell::NumberList(numbers) => numbers.into(),
     }
 }
 
@@ -155,7 +171,11 @@ fn one_row(predictor: &Predictor, inputs: &[String]) -> Result<Table, Failure> {
         })?;
         let feature = features.iter().find(|feature| feature.name.as_str() == name);
         let feature = feature.ok_or_else(|| unknown_input(predictor, name))?;
-        let value = if value.is_empty() { Value::Missing } else { Value::Text(absolute(feature.modality.name(), value)) };
+        let value = if value.is_empty() {
+            Value::Missing
+        } else {
+            Value::Text(absolute(feature.modality.name(), value))
+        };
         given.insert(feature.column.clone(), value);
     }
     let (columns, row) = given.into_iter().unzip();

@@ -8,6 +8,7 @@ use std::time::Instant;
 use sensorium_bundle::{Bundle, BundleError, Config, Predictor, config};
 use sensorium_core::Seed;
 use sensorium_metrics::Statistics;
+use sensorium_modality::pipeline::DEFAULT_CACHE_BYTES;
 use sensorium_table::Table;
 use sensorium_train::{
     Begin, Checkpoint, History, Outcome, Plan, Readable, RunFolder, RunIdentity, Training, report,
@@ -36,7 +37,10 @@ pub(super) fn run(
     let config = read_config(arguments, &table)?;
     let identity = RunIdentity::new(&config, &arguments.table.dataset)?;
     let plan = Plan::new(config, &table)?;
-    let source = plan.fitted.features(&plan.config, &table)?.with_cache();
+    let source = plan
+        .fitted
+        .features(&plan.config, &table)?
+        .with_cache(table.num_rows(), DEFAULT_CACHE_BYTES);
     let readable = Readable::read(
         &plan.config,
         &plan.fitted,
@@ -50,11 +54,16 @@ pub(super) fn run(
     let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
     let training = Training::new(&plan, &source, &readable, &checkpoint)?;
     note(&announcement(&plan, &training, &folder));
-    let watched =
-        format!("{} {}", plan.config.trainer.validation_field, plan.config.trainer.validation_metric);
+    let watched = format!(
+        "{} {}",
+        plan.config.trainer.validation_field, plan.config.trainer.validation_metric
+    );
     let outcome = training.run(begin, &mut Progress::new(watched))?;
     let Outcome::Finished { predictor, history, best_epoch } = outcome else {
-        note(&format!("stopped; the same command with `--resume` goes on from {}", folder.path().display()));
+        note(&format!(
+            "stopped; the same command with `--resume` goes on from {}",
+            folder.path().display()
+        ));
         return Ok(ExitCode::from(INTERRUPTED));
     };
 

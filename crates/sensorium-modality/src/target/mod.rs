@@ -24,6 +24,16 @@ pub enum Truth {
     Number(f64),
 }
 
+impl Truth {
+    /// The class, where the cell holds one that train knows.
+    pub const fn class(&self) -> Option<usize> {
+        match self {
+            Self::Class(class) => Some(*class),
+            Self::Absent | Self::Unseen | Self::Number(_) => None,
+        }
+    }
+}
+
 /// What is done about a row whose truth is absent: Ludwig's `missing_value_strategy` of outputs.
 ///
 /// The row takes no part in what concerns this output; with several outputs it still teaches those

@@ -6,7 +6,7 @@ use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
-use super::targets::Known;
+use super::targets::{Known, zero};
 use super::{Loss, LossInput, TargetBatch, check_weight, rounded};
 use crate::Build;
 
@@ -58,10 +58,7 @@ impl Build for BinaryWeightedCrossEntropy {
 
 impl Loss for BinaryWeightedCrossEntropy {
     fn forward(&self, logits: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
-        let known = match Known::of(logits, targets.classes()) {
-            Ok(known) => known,
-            Err(zero) => return zero,
-        };
+        let Some(known) = Known::of(&logits, targets.classes()) else { return zero(logits) };
         let out_of_range = known.targets.iter().find(|&&class| class > 1);
         assert_eq!(out_of_range, None, "0 for no or 1 for yes");
         let each = |weights: [f64; 2]| -> Vec<f32> {

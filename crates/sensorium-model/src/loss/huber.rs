@@ -9,7 +9,7 @@ use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
-use super::targets::Known;
+use super::targets::{Known, zero};
 use super::{Loss, LossInput, TargetBatch, check_weight};
 use crate::Build;
 
@@ -54,10 +54,7 @@ impl Build for Huber {
 
 impl Loss for Huber {
     fn forward(&self, logits: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
-        let known = match Known::of(logits, targets.numbers()) {
-            Ok(known) => known,
-            Err(zero) => return zero,
-        };
+        let Some(known) = Known::of(&logits, targets.numbers()) else { return zero(logits) };
         let size = known.differences().abs();
         let near = size.clone().clamp_max(self.delta);
         // With n = min(|d|, delta) both branches are n (|d| − n / 2).

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use serde::{Deserialize, Serialize};
 
-use super::targets::Known;
+use super::targets::{Known, zero};
 use super::{Loss, LossInput, TargetBatch, check_weight};
 use crate::Build;
 
@@ -49,10 +49,8 @@ impl Build for MeanAbsoluteError {
 
 impl Loss for MeanAbsoluteError {
     fn forward(&self, logits: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
-        match Known::of(logits, targets.numbers()) {
-            Ok(known) => known.differences().abs().mean(),
-            Err(zero) => zero,
-        }
+        let Some(known) = Known::of(&logits, targets.numbers()) else { return zero(logits) };
+        known.differences().abs().mean()
     }
 
     fn weight(&self) -> f64 {

@@ -77,7 +77,7 @@ impl LossConfig {
     /// Puts numbers in the place of `class_weights: balanced`, from how many train rows each class
     /// has; other losses stay as they are.
     #[must_use]
-    pub fn with_class_counts(mut self, rows_per_class: &[usize]) -> Self {
+    pub fn with_class_counts(mut self, rows_per_class: &[u64]) -> Self {
         if let Self::SoftmaxCrossEntropy(config) = &mut self
             && let Some(ClassWeights::Balanced) = config.class_weights
         {

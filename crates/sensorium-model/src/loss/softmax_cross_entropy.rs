@@ -6,7 +6,7 @@ use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
-use super::targets::Known;
+use super::targets::{Known, zero};
 use super::{Loss, LossInput, TargetBatch, check_weight, rounded};
 use crate::Build;
 
@@ -43,10 +43,10 @@ impl ClassWeights {
     /// Rows / (classes × rows of the class), as scikit-learn's `class_weight="balanced"`; 1 for a
     /// class without rows.
     #[must_use]
-    pub fn balanced(rows_per_class: &[usize]) -> Vec<f32> {
-        let num_rows: usize = rows_per_class.iter().sum();
+    pub fn balanced(rows_per_class: &[u64]) -> Vec<f32> {
+        let num_rows: u64 = rows_per_class.iter().sum();
         let share = num_rows as f64 / rows_per_class.len() as f64;
-        let weight = |&rows: &usize| if rows == 0 { 1.0 } else { share / rows as f64 };
+        let weight = |&rows: &u64| if rows == 0 { 1.0 } else { share / rows as f64 };
         rows_per_class.iter().map(weight).map(rounded).collect()
     }
 }
@@ -132,7 +132,7 @@ impl Build for SoftmaxCrossEntropy {
 impl SoftmaxCrossEntropy {
     /// What each number of −log p weighs in the mean: `[N, K]`.
     ///
-    /// With ε for the smoothing and w for the class weights that is w_c (ε / K + (1 − ε) [c = y]),
+    /// With ε for the smoothing and w for the class weights that is `w_c (ε / K + (1 − ε) [c = y])`,
     /// over the sum of the true classes' w.
     fn shares(&self, classes: &[usize], num_classes: usize) -> TensorData {
         let weight = |class: usize| {
@@ -155,10 +155,7 @@ impl SoftmaxCrossEntropy {
 
 impl Loss for SoftmaxCrossEntropy {
     fn forward(&self, logits: Tensor<2>, targets: &TargetBatch) -> Tensor<1> {
-        let known = match Known::of(logits, targets.classes()) {
-            Ok(known) => known,
-            Err(zero) => return zero,
-        };
+        let Some(known) = Known::of(&logits, targets.classes()) else { return zero(logits) };
         let [_, num_classes] = known.logits.dims();
         let out_of_range = known.targets.iter().find(|&&class| class >= num_classes);
         assert_eq!(out_of_range, None, "a class of {num_classes}");

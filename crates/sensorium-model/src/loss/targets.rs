@@ -44,10 +44,10 @@ impl TargetBatch {
 }
 
 impl<T: Copy> Known<T> {
-    /// The rows that have a target, or, where none has, a zero that gradients pass through.
+    /// The rows that have a target, or `None` where none has.
     ///
     /// What a row without a target holds reaches neither the loss nor a gradient.
-    pub(super) fn of(logits: Tensor<2>, targets: &[Option<T>]) -> Result<Self, Tensor<1>> {
+    pub(super) fn of(logits: &Tensor<2>, targets: &[Option<T>]) -> Option<Self> {
         let [rows, _] = logits.dims();
         assert_eq!(targets.len(), rows, "one target for each row");
         let known: Vec<i64> = (0_i64..)
@@ -56,18 +56,23 @@ impl<T: Copy> Known<T> {
             .map(|(row, _)| row)
             .collect();
         if known.is_empty() {
-            let everything = Tensor::<2, Bool>::full(logits.dims(), true, &logits.device());
-            return Err(logits.mask_fill(everything, 0.0).sum());
+            return None;
         }
         let targets = targets.iter().copied().flatten().collect();
         if known.len() == rows {
-            return Ok(Self { logits, targets });
+            return Some(Self { logits: logits.clone(), targets });
         }
         let num_known = known.len();
         let rows = TensorData::new(known, [num_known]);
         let rows = Tensor::<1, Int>::from_data(rows, &logits.device());
-        Ok(Self { logits: logits.select(0, rows), targets })
+        Some(Self { logits: logits.clone().select(0, rows), targets })
     }
+}
+
+/// The loss of a batch without any target: a zero that sends zeros back, whatever `logits` holds.
+pub(super) fn zero(logits: Tensor<2>) -> Tensor<1> {
+    let everything = Tensor::<2, Bool>::full(logits.dims(), true, &logits.device());
+    logits.mask_fill(everything, 0.0).sum()
 }
 
 impl Known<f32> {

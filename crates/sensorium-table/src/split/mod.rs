@@ -56,15 +56,20 @@ type ReadSection = fn(Value) -> Result<SplitConfig, ConfigError>;
 
 /// The kind of split of every `type`. Ludwig's `hash` also keeps equal values together, by a hash
 /// of the value instead of a seed.
-const KINDS: &[(&str, ReadSection)] = &[
-    ("random", random::read),
-    ("fixed", fixed::read),
-    ("stratify", stratify::read),
-    ("group", group::read),
-    ("hash", group::read),
+const KINDS: &[(&str, &str, ReadSection)] = &[
+    ("random", "at random", random::read),
+    ("fixed", "by a column that names each row's part", fixed::read),
+    ("stratify", "at random, each class alike in every part", stratify::read),
+    ("group", "at random, a column's equal values together", group::read),
+    ("hash", "another name of `group`", group::read),
 ];
 
 impl SplitConfig {
+    /// Every name that `type` may have, with a line on each.
+    pub fn components() -> impl Iterator<Item = (&'static str, &'static str)> {
+        KINDS.iter().map(|&(name, summary, _)| (name, summary))
+    }
+
     /// Reads the section `preprocessing.split`; its `type` is `random` where it has none.
     ///
     /// # Errors
@@ -79,8 +84,8 @@ impl SplitConfig {
             Some(Value::String(name)) => name,
             Some(other) => return Err(ConfigError::invalid("type", other, "a name")),
         };
-        let Some((_, read)) = KINDS.iter().find(|(kind, _)| *kind == name) else {
-            let valid = KINDS.iter().map(|(kind, _)| *kind);
+        let Some((_, _, read)) = KINDS.iter().find(|(kind, ..)| *kind == name) else {
+            let valid = KINDS.iter().map(|(kind, ..)| *kind);
             return Err(ConfigError::unknown_value("type", &name, valid));
         };
         read(Value::Object(section))
