@@ -1,6 +1,6 @@
 //! From a file's bytes to a [`Picture`].
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 
 use image::error::ImageError;
 use image::metadata::Orientation;
@@ -121,6 +121,9 @@ impl<'a> Opened<'a> {
 type Header<'a> = (Box<dyn ImageDecoder + 'a>, PictureSize, Orientation);
 
 fn open_other(bytes: &[u8], format: ImageFormat, limits: Limits) -> Result<Header<'_>, ImageError> {
+    if format == ImageFormat::WebP && is_cut_webp(bytes) {
+        return Err(ImageError::IoError(ErrorKind::UnexpectedEof.into()));
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut inner = image::Limits::no_limits();
     inner.max_alloc = Some(limits.max_pixels.saturating_mul(8).saturating_add(MAX_FILE_BYTES));
@@ -130,6 +133,12 @@ fn open_other(bytes: &[u8], format: ImageFormat, limits: Limits) -> Result<Heade
     // A picture whose EXIF block is damaged is a picture still; it is taken as it lies.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((Box::new(decoder), PictureSize { height, width }, orientation))
+}
+
+/// Whether a WebP file is shorter than its header says: what is cut may be its orientation.
+fn is_cut_webp(bytes: &[u8]) -> bool {
+    let length = bytes.get(4..8).and_then(|length| length.try_into().ok());
+    length.is_none_or(|length| u64::from(u32::from_le_bytes(length)) + 8 > bytes.len() as u64)
 }
 
 fn rgb_of(decoder: Box<dyn ImageDecoder + '_>) -> Result<Vec<u8>, String> {
@@ -210,5 +219,232 @@ fn name_of(format: ImageFormat) -> String {
     match format {
         ImageFormat::WebP => "WebP".to_owned(),
         other => format!("{other:?}").to_uppercase(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::fs;
+    use std::io::Cursor;
+    use std::path::{Path, PathBuf};
+
+    use image::codecs::jpeg::JpegEncoder;
+    use image::{ExtendedColorType, Rgb};
+    use sensorium_core::{Hint, Seed};
+
+    use super::super::{EXTENSIONS, is_image};
+    use super::*;
+
+    /// The cases of a golden folder, in the order of their names.
+    pub(in super::super) fn golden_cases(group: &str) -> Vec<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden").join(group);
+        let mut cases: Vec<PathBuf> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        cases.sort();
+        assert!(cases.len() > 5, "{group} has its cases");
+        cases
+    }
+
+    /// Reads `file` of a golden case.
+    pub(in super::super) fn picture(case: &Path, file: &str) -> Picture {
+        decode_bytes(&fs::read(case.join(file)).unwrap(), Limits::default()).unwrap()
+    }
+
+    /// The largest difference between two pictures of one size.
+    pub(in super::super) fn difference(left: &Picture, right: &Picture) -> u8 {
+        assert_eq!((left.height(), left.width()), (right.height(), right.width()));
+        let pairs = left.pixels().iter().zip(right.pixels());
+        pairs.map(|(&left, &right)| left.abs_diff(right)).max().unwrap()
+    }
+
+    fn golden_files() -> Vec<(String, Vec<u8>)> {
+        let files = golden_cases("image_decode").into_iter().map(|case| {
+            let config = fs::read(case.join("case.json")).unwrap();
+            let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+            let file = config["file"].as_str().unwrap();
+            assert!(EXTENSIONS.contains(&file.rsplit('.').next().unwrap()));
+            (
+                case.file_name().unwrap().to_str().unwrap().to_owned(),
+                fs::read(case.join(file)).unwrap(),
+            )
+        });
+        files.collect()
+    }
+
+    /// Parity with Pillow; cases made by `reference/image/decode.py`.
+    #[test]
+    fn every_kind_of_file_decodes_as_in_pillow() {
+        for (case, (name, bytes)) in golden_cases("image_decode").iter().zip(golden_files()) {
+            let expected = picture(case, "expected.png");
+            let decoded = decode_bytes(&bytes, Limits::default()).unwrap();
+            // Lossless formats agree to the bit, but for the rounding of half transparent pixels;
+            // JPEG's and lossy WebP's inverse transforms and chroma upsampling round on their own.
+            let tolerance = match name.as_str() {
+                "jpeg_420" => 8,
+                name if name.starts_with("jpeg") || name == "webp_lossy" => 3,
+                name if name.ends_with("alpha") || name == "png_rgba" => 1,
+                _ => 0,
+            };
+            let difference = difference(&decoded, &expected);
+            assert!(difference <= tolerance, "{name} is off by {difference}");
+            assert!(is_image(&bytes[..18]), "{name}");
+            let size = size_of_bytes(&bytes, Limits::default()).unwrap();
+            assert_eq!(
+                (size.height as usize, size.width as usize),
+                (decoded.height(), decoded.width())
+            );
+        }
+    }
+
+    #[test]
+    fn a_cut_file_is_refused_unless_all_its_pixels_are_there() {
+        for (name, bytes) in golden_files() {
+            let whole = decode_bytes(&bytes, Limits::default()).unwrap();
+            for length in 0..bytes.len() {
+                if let Ok(picture) = decode_bytes(&bytes[..length], Limits::default()) {
+                    let missing = bytes.len() - length;
+                    assert!(picture == whole, "{name} without its last {missing} bytes");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_never_panics_nor_grows() {
+        let limits = Limits { max_pixels: 20_000 };
+        for (name, bytes) in golden_files() {
+            let seed = Seed::new(1).derive(&name);
+            let decoded = (0..400).filter_map(|round| {
+                let mut damaged = bytes.clone();
+                for change in 0..=round % 3 {
+                    let draw = seed.at(round).at(change).value();
+                    let place = usize::try_from(draw >> 8).unwrap() % bytes.len();
+                    damaged[place] = draw.to_le_bytes()[0];
+                }
+                decode_bytes(&damaged, limits).ok()
+            });
+            for picture in decoded {
+                assert!(picture.pixels().len() as u64 <= 3 * limits.max_pixels, "{name}");
+            }
+        }
+    }
+
+    /// A gray JPEG of 2 x 3 flat blocks (width 16, height 24) whose EXIF block has `orientation`.
+    fn oriented_jpeg(orientation: u8) -> Vec<u8> {
+        let blocks = [[20, 60], [100, 140], [180, 220]];
+        let gray: Vec<u8> =
+            (0..24 * 16).map(|place| blocks[place / 16 / 8][place % 16 / 8]).collect();
+        let mut file = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut file, 100);
+        encoder.encode(&gray, 16, 24, ExtendedColorType::L8).unwrap();
+        // APP1: marker, length, name, then little-endian TIFF with one tag, 0x0112, of one short.
+        let tiff = [
+            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0",
+            [orientation, 0, 0, 0].as_slice(),
+            &[0; 4],
+        ]
+        .concat();
+        let body = [b"Exif\0\0".as_slice(), &tiff].concat();
+        let length = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
+        let segment = [[0xff, 0xe1].as_slice(), &length, &body].concat();
+        file.splice(2..2, segment);
+        file
+    }
+
+    #[test]
+    fn all_eight_orientations_are_obeyed() {
+        let (a, b, c, d, e, f) = (20_u8, 60, 100, 140, 180, 220);
+        let lying = vec![vec![a, b], vec![c, d], vec![e, f]];
+        for (orientation, expected) in [
+            (0, lying.clone()), // no such orientation: as it lies
+            (1, lying),
+            (2, vec![vec![b, a], vec![d, c], vec![f, e]]),
+            (3, vec![vec![f, e], vec![d, c], vec![b, a]]),
+            (4, vec![vec![e, f], vec![c, d], vec![a, b]]),
+            (5, vec![vec![a, c, e], vec![b, d, f]]),
+            (6, vec![vec![e, c, a], vec![f, d, b]]),
+            (7, vec![vec![f, d, b], vec![e, c, a]]),
+            (8, vec![vec![b, d, f], vec![a, c, e]]),
+        ] {
+            let picture = decode_bytes(&oriented_jpeg(orientation), Limits::default()).unwrap();
+            let size = (picture.height(), picture.width());
+            assert_eq!(size, (8 * expected.len(), 8 * expected[0].len()), "{orientation}");
+            for (place, pixel) in picture.pixels().chunks(3).enumerate() {
+                let block = expected[place / size.1 / 8][place % size.1 / 8];
+                assert!(pixel[0].abs_diff(block) <= 1, "{orientation} at {place}");
+            }
+        }
+    }
+
+    fn encoded(format: ImageFormat, height: u32, width: u32) -> Vec<u8> {
+        let picture = RgbImage::from_pixel(width, height, Rgb([9, 99, 199]));
+        let mut file = Cursor::new(Vec::new());
+        DynamicImage::ImageRgb8(picture).write_to(&mut file, format).unwrap();
+        file.into_inner()
+    }
+
+    #[test]
+    fn one_pixel_too_many_is_refused_in_every_format() {
+        for format in [
+            ImageFormat::Png,
+            ImageFormat::Jpeg,
+            ImageFormat::Gif,
+            ImageFormat::WebP,
+            ImageFormat::Bmp,
+        ] {
+            let file = encoded(format, 30, 40);
+            let picture = decode_bytes(&file, Limits { max_pixels: 1200 }).unwrap();
+            assert_eq!((picture.height(), picture.width()), (30, 40));
+            let error = decode_bytes(&file, Limits { max_pixels: 1199 }).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "a picture of 40 x 30 pixels, but at most 1199 pixels is allowed"
+            );
+            assert!(error.hint().unwrap().contains("`max_pixels`"));
+        }
+    }
+
+    #[test]
+    fn an_enormous_picture_in_a_small_file_is_refused_before_its_pixels_are_made() {
+        let mut file = encoded(ImageFormat::Bmp, 1, 1);
+        file[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
+        file[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
+        let error = decode_bytes(&file, Limits::default()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a picture of 60000 x 60000 pixels, but at most 100000000 pixels is allowed"
+        );
+        let file = encoded(ImageFormat::Png, 1, 65_536);
+        let error = decode_bytes(&file, Limits::default()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a picture of 65536 x 1 pixels, but at most 65535 pixels a side is allowed"
+        );
+    }
+
+    #[test]
+    fn what_is_no_picture_is_named() {
+        let message = |bytes: &[u8]| {
+            let error = decode_bytes(bytes, Limits::default()).unwrap_err();
+            format!("{error}; {}", error.hint().unwrap())
+        };
+        assert_eq!(
+            message(b""),
+            "not a picture in a supported format: an empty file; supported formats: PNG, JPEG, \
+             WebP, GIF, BMP"
+        );
+        assert!(message(b"<!DOCTYPE html><html>").contains("starts with `<!DOCTYPE html><`"));
+        let cut = &encoded(ImageFormat::Png, 30, 40)[..50];
+        assert!(message(cut).starts_with("not a readable picture: a PNG file that cannot be"));
+        let cut = &encoded(ImageFormat::Jpeg, 30, 40)[..640];
+        assert!(message(cut).contains("a JPEG file that cannot be decoded (it has no end)"));
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_refused_unread() {
+        let mut file = encoded(ImageFormat::Bmp, 1, 1);
+        file.resize((64 << 20) + 1, 0);
+        let error = decode_bytes(&file, Limits::default()).unwrap_err().to_string();
+        assert_eq!(error, "a file of 67108865 bytes, but at most 67108864 bytes is allowed");
     }
 }

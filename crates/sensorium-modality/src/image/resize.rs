@@ -72,6 +72,12 @@ fn sources(given: usize, wanted: usize) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use serde::Deserialize;
+
+    use super::super::color::gray_from_rgb;
+    use super::super::decode::tests::{difference, golden_cases, picture};
     use super::*;
 
     fn row_of(values: &[u8]) -> Picture {
@@ -119,5 +125,32 @@ mod tests {
         assert_eq!(shown(&picture, ResizeMethod::CropOrPad, 1, 8), [1, 1, 2, 3, 4, 5, 5, 5]);
         let both = shown(&picture, ResizeMethod::CropOrPad, 2, 3);
         assert_eq!(both, [2, 3, 4, 2, 3, 4]);
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        height: usize,
+        width: usize,
+        num_channels: usize,
+    }
+
+    /// Parity with Pillow; cases made by `reference/image/resize.py`.
+    #[test]
+    fn interpolation_is_pillows() {
+        for path in golden_cases("image_resize") {
+            let case = fs::read(path.join("case.json")).unwrap();
+            let case: Case = serde_json::from_slice(&case).unwrap();
+            let input = picture(&path, "input.png");
+            let mut actual =
+                resized(&input, ResizeMethod::Interpolate, case.height, case.width).into_owned();
+            if case.num_channels == 1 {
+                for pixel in actual.pixels_mut().as_chunks_mut::<3>().0 {
+                    *pixel = [gray_from_rgb(*pixel); 3];
+                }
+            }
+            // Both round their weights to fixed point, though not to the same number of bits.
+            let difference = difference(&actual, &picture(&path, "expected.png"));
+            assert!(difference <= 1, "{} is off by {difference}", path.display());
+        }
     }
 }

@@ -1,0 +1,76 @@
+"""Golden cases for decoding: what Pillow makes of one file of each kind.
+
+Run `python reference/image/decode.py` with the versions of `reference/requirements.lock`.
+The expected picture is upright (`ImageOps.exif_transpose`), on white, 8-bit RGB.
+"""
+
+import numpy
+from PIL import Image, ImageOps
+from pictures import folder, noise, waves, write_case
+
+HEIGHT, WIDTH = 20, 28
+COLOR = Image.fromarray(waves(HEIGHT, WIDTH))
+ALPHA = Image.fromarray(noise(HEIGHT, WIDTH, 1, seed=3)[:, :, 0])
+CLEAR = COLOR.copy()
+CLEAR.putalpha(ALPHA)
+PALETTE = COLOR.quantize(12)
+TRANSPOSE_AND_RESOLUTION = Image.Exif()
+TRANSPOSE_AND_RESOLUTION[0x0112] = 6  # orientation: turn a quarter to the right
+TRANSPOSE_AND_RESOLUTION[0x011A] = 72.0
+
+# Name: file name, picture, and how it is saved.
+CASES = {
+    "png_rgb": ("a.png", COLOR, {}),
+    "png_rgba": ("a.png", CLEAR, {}),
+    "png_gray": ("a.png", COLOR.convert("L"), {}),
+    "png_gray_alpha": ("a.png", CLEAR.convert("LA"), {}),
+    "png_palette": ("a.png", PALETTE, {}),
+    "png_palette_transparent": ("a.png", PALETTE, {"transparency": 3}),
+    "png_one_bit": ("a.png", COLOR.convert("1"), {}),
+    "png_orientation": ("a.png", COLOR, {"exif": TRANSPOSE_AND_RESOLUTION}),
+    "jpeg_444": ("a.jpg", COLOR, {"quality": 90, "subsampling": 0}),
+    "jpeg_420": ("a.jpg", COLOR, {"quality": 90, "subsampling": 2}),
+    "jpeg_progressive": ("a.jpg", COLOR, {"quality": 90, "subsampling": 0, "progressive": True}),
+    "jpeg_gray": ("a.jpg", COLOR.convert("L"), {"quality": 90}),
+    "jpeg_cmyk": ("a.jpg", COLOR.convert("CMYK"), {"quality": 95}),
+    "jpeg_restart": ("a.jpg", COLOR, {"quality": 90, "subsampling": 0, "restart_marker_blocks": 2}),
+    "jpeg_orientation": (
+        "a.jpg",
+        COLOR,
+        {"quality": 90, "subsampling": 0, "exif": TRANSPOSE_AND_RESOLUTION},
+    ),
+    "webp_lossless": ("a.webp", COLOR, {"lossless": True}),
+    "webp_lossless_alpha": ("a.webp", CLEAR, {"lossless": True, "exact": True}),
+    "webp_lossy": ("a.webp", COLOR, {"quality": 80}),
+    "webp_animated": (
+        "a.webp",
+        COLOR,
+        {"lossless": True, "save_all": True, "append_images": [ImageOps.invert(COLOR)]},
+    ),
+    "webp_orientation": ("a.webp", COLOR, {"lossless": True, "exif": TRANSPOSE_AND_RESOLUTION}),
+    "gif": ("a.gif", PALETTE, {}),
+    "gif_interlaced": ("a.gif", PALETTE, {"interlace": 1}),
+    "gif_transparent": ("a.gif", PALETTE, {"transparency": 3}),
+    "gif_animated": (
+        "a.gif",
+        PALETTE,
+        {"save_all": True, "append_images": [ImageOps.invert(COLOR).quantize(12)]},
+    ),
+    "bmp_rgb": ("a.bmp", COLOR, {}),
+    "bmp_palette": ("a.bmp", PALETTE, {}),
+    "bmp_gray": ("a.bmp", COLOR.convert("L"), {}),
+    "bmp_one_bit": ("a.bmp", COLOR.convert("1"), {}),
+}
+
+for name, (file, picture, options) in CASES.items():
+    path = folder("image_decode", name)
+    picture.save(path / file, **options)
+    with Image.open(path / file) as saved:
+        saved.seek(0)
+        upright = ImageOps.exif_transpose(saved)
+        if upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+            white = Image.new("RGBA", upright.size, "white")
+            upright = Image.alpha_composite(white, upright)
+        expected = numpy.asarray(upright.convert("RGB"))
+    write_case(path, expected, file=file)
