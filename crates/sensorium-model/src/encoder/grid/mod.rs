@@ -1,5 +1,7 @@
 //! Encoders of pictures.
 
+pub mod stacked_cnn;
+
 use burn::tensor::Tensor;
 
 use crate::Encoded;
@@ -25,4 +27,11 @@ pub struct GridInput {
     pub height: usize,
     /// `W`, in pixels.
     pub width: usize,
+}
+
+components! {
+    /// Every encoder that reads pictures.
+    GridEncoderConfig => AnyGridEncoder: dyn GridEncoder from GridInput {
+        "stacked_cnn" => stacked_cnn::StackedCnn, "convolutions one after another, halving the picture";
+    }
 }

@@ -1,6 +1,20 @@
 //! Encoders of token ids and of vectors in time; each one reads both.
 
+mod convolution;
+pub mod embed;
+mod head;
+pub mod parallel_cnn;
+mod recurrence;
+mod reduce;
+pub mod rnn;
+pub mod stacked_cnn;
+mod stem;
+mod time_steps;
+pub mod transformer;
+
 use burn::tensor::{Bool, Int, Tensor};
+
+pub use reduce::ReduceOutput;
 
 use crate::Encoded;
 
@@ -21,7 +35,8 @@ pub trait SequenceEncoder {
 pub struct SequenceBatch {
     /// Ids or vectors.
     pub steps: SequenceSteps,
-    /// True where a step is real, false where it is padding: `[P, T]`.
+    /// True where a step is real, false where it is padding: `[P, T]`. The real steps of a row, at
+    /// least one, come first.
     pub mask: Tensor<2, Bool>,
 }
 
@@ -51,4 +66,15 @@ pub enum SequenceInput {
         /// The longest `T`.
         max_length: usize,
     },
+}
+
+components! {
+    /// Every encoder that reads token ids or vectors in time.
+    SequenceEncoderConfig => AnySequenceEncoder: dyn SequenceEncoder from SequenceInput {
+        "embed" => embed::Embed, "the mean of the steps, in no order";
+        "parallel_cnn" => parallel_cnn::ParallelCnn, "convolutions of several widths side by side";
+        "rnn" => rnn::Rnn, "a recurrent network: plain, LSTM or GRU";
+        "stacked_cnn" => stacked_cnn::StackedCnn, "convolutions one after another, shortening time";
+        "transformer" => transformer::Transformer, "self-attention over the steps";
+    }
 }

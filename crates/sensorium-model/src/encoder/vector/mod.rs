@@ -1,5 +1,6 @@
 //! Encoders of one vector a row.
 
+pub mod dense;
 pub mod passthrough;
 
 use burn::tensor::Tensor;
@@ -28,6 +29,7 @@ pub struct VectorInput {
 components! {
     /// Every encoder that reads vectors.
     VectorEncoderConfig => AnyVectorEncoder: dyn VectorEncoder from VectorInput {
+        "dense" => dense::Dense, "fully connected layers";
         "passthrough" => passthrough::Passthrough, "hands the vector on as it is";
     }
 }

@@ -1,0 +1,217 @@
+//! One convolution over time, with the norm, function and pooling around it.
+//!
+//! Padding is zero before a convolution, and that is what lies beyond the end of a row that is not
+//! padded: a row gives the same alone as in a longer batch.
+
+use burn::module::{Module, Param};
+use burn::nn::{Dropout, DropoutConfig, Initializer, LayerNorm, LayerNormConfig};
+use burn::tensor::{Device, Int, Tensor, s};
+use sensorium_core::ConfigError;
+use sensorium_core::config::in_range;
+
+use super::time_steps::TimeSteps;
+use crate::encoder::batch_norm::{BatchNorm, Counted};
+use crate::encoder::window::{Padding, PoolFunction};
+use crate::layer::{Activation, MAX_WIDTH, Norm};
+
+/// The longest kernel, stride or pooling window, in steps.
+const MAX_STEPS: usize = 1_024;
+
+/// Everything about one convolution over time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeConvolutionConfig {
+    /// Width of each step after it, 1 to 65 536.
+    pub(crate) num_filters: usize,
+    /// Steps that each output reads, 1 to 1 024.
+    pub(crate) filter_size: usize,
+    /// Steps from one output to the next, 1 to 1 024.
+    pub(crate) strides: usize,
+    /// What lies beyond both ends.
+    pub(crate) padding: Padding,
+    /// Whether the outputs have a learned shift; batch norm has its own, and takes out this one.
+    pub(crate) use_bias: bool,
+    /// The norm of the outputs.
+    pub(crate) norm: Option<Norm>,
+    /// The function after the norm.
+    pub(crate) activation: Activation,
+    /// Share of outputs set to zero in training, 0 or more and below 1.
+    pub(crate) dropout: f64,
+    /// How a pooling window becomes one step.
+    pub(crate) pool_function: PoolFunction,
+    /// Steps of a pooling window, 1 to 1 024; 1 is no pooling.
+    pub(crate) pool_size: usize,
+    /// Steps from one pooling window to the next, 1 to 1 024.
+    pub(crate) pool_strides: usize,
+}
+
+impl TimeConvolutionConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        in_range("num_filters", self.num_filters, 1..=MAX_WIDTH)?;
+        in_range("filter_size", self.filter_size, 1..=MAX_STEPS)?;
+        in_range("strides", self.strides, 1..=MAX_STEPS)?;
+        self.padding.check("padding", self.filter_size)?;
+        in_range("dropout", self.dropout, 0.0..1.0)?;
+        in_range("pool_size", self.pool_size, 1..=MAX_STEPS)?;
+        in_range("pool_strides", self.pool_strides, 1..=MAX_STEPS)
+    }
+}
+
+/// Convolution, pooling, norm, activation, dropout, in that order.
+///
+/// Ludwig pools after the activation. With a maximum and an activation that never falls, and
+/// without a norm, that is the same; pooling first leaves fewer steps to work on.
+#[derive(Module, Debug)]
+pub(crate) struct TimeConvolution {
+    /// `[filter_size * input width, num_filters]`, the steps of the kernel outermost.
+    weight: Param<Tensor<2>>,
+    bias: Option<Param<Tensor<1>>>,
+    batch_norm: Option<BatchNorm>,
+    layer_norm: Option<LayerNorm>,
+    dropout: Dropout,
+    #[module(skip)]
+    config: TimeConvolutionConfig,
+}
+
+impl TimeConvolution {
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first field out of its range.
+    pub(crate) fn build(
+        config: TimeConvolutionConfig,
+        input_width: usize,
+        device: &Device,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let TimeConvolutionConfig { num_filters, filter_size, norm, .. } = config;
+        let fan_in = filter_size * input_width;
+        // He et al. 2015 for a rectifier: variance 2 / fan in.
+        let weight = Initializer::KaimingNormal { gain: 2f64.sqrt(), fan_out_only: false };
+        Ok(Self {
+            weight: weight.init_with([fan_in, num_filters], Some(fan_in), None, device),
+            bias: (config.use_bias && norm != Some(Norm::Batch))
+                .then(|| Initializer::Zeros.init([num_filters], device)),
+            batch_norm: (norm == Some(Norm::Batch)).then(|| BatchNorm::new(num_filters, device)),
+            layer_norm: (norm == Some(Norm::Layer))
+                .then(|| LayerNormConfig::new(num_filters).init(device)),
+            dropout: DropoutConfig::new(config.dropout).init(),
+            config,
+        })
+    }
+
+    /// The width of the steps that come out.
+    pub(crate) fn output_width(&self) -> usize {
+        self.config.num_filters
+    }
+
+    /// # Shapes
+    ///
+    /// - `steps`: `[P, T, D]`
+    /// - returns: `[P, U, num_filters]`; each row keeps at least one step
+    pub(crate) fn forward(&self, steps: TimeSteps) -> TimeSteps {
+        let steps = self.pool(self.convolve(steps));
+        let steps = self.normalise(steps);
+        let values = self.dropout.forward(self.config.activation.apply(steps.values()));
+        steps.with(values)
+    }
+
+    fn convolve(&self, steps: TimeSteps) -> TimeSteps {
+        let window = Window::of_convolution(&self.config);
+        let columns = Tensor::cat(window.views(&steps, 0.0), 2); // [P, U, filter_size * D]
+        let [rows, outputs, fan_in] = columns.dims();
+        let flat = columns.reshape([rows * outputs, fan_in]).matmul(self.weight.val());
+        let flat = match &self.bias {
+            Some(bias) => flat + bias.val().unsqueeze_dim(0),
+            None => flat,
+        };
+        let values = flat.reshape([rows, outputs, self.config.num_filters]);
+        TimeSteps::new(values, window.output_lengths(steps.lengths()))
+    }
+
+    fn pool(&self, steps: TimeSteps) -> TimeSteps {
+        let Some(window) = Window::of_pooling(&self.config) else { return steps };
+        let lengths = window.output_lengths(steps.lengths());
+        let sum = |views: Vec<Tensor<3>>| views.into_iter().reduce(|sum, view| sum + view);
+        let values = match self.config.pool_function {
+            PoolFunction::Max => {
+                window.views(&steps, f32::MIN).into_iter().reduce(Tensor::max_pair)
+            }
+            PoolFunction::Average => {
+                // The mean of the real steps of the window only.
+                let real = steps.with(steps.weights().unsqueeze_dim(2));
+                let count = sum(window.views(&real, 0.0)).map(|count| count.clamp_min(1.0));
+                sum(window.views(&steps, 0.0)).zip(count).map(|(sum, count)| sum / count)
+            }
+        };
+        TimeSteps::new(values.expect("a window has a step"), lengths)
+    }
+
+    fn normalise(&self, steps: TimeSteps) -> TimeSteps {
+        let values = steps.values();
+        let [rows, length, width] = values.dims();
+        if let Some(norm) = &self.batch_norm {
+            let counted = || Counted::where_one(steps.weights().reshape([rows * length]));
+            let flat = norm.forward(values.reshape([rows * length, width]), counted);
+            return steps.with(flat.reshape([rows, length, width]));
+        }
+        match &self.layer_norm {
+            Some(norm) => steps.with(norm.forward(values)),
+            None => steps,
+        }
+    }
+}
+
+/// A window that slides over time.
+struct Window {
+    size: usize,
+    stride: usize,
+    /// Steps of padding before the first.
+    before: usize,
+    /// Steps of padding in all.
+    padding: usize,
+}
+
+impl Window {
+    fn of_convolution(config: &TimeConvolutionConfig) -> Self {
+        let [before, after] = config.padding.around(config.filter_size);
+        Self { size: config.filter_size, stride: config.strides, before, padding: before + after }
+    }
+
+    /// Windows start at every stride that is inside the row, so that no step is left out at its
+    /// end; `None` for windows of one step.
+    fn of_pooling(config: &TimeConvolutionConfig) -> Option<Self> {
+        let TimeConvolutionConfig { pool_size: size, pool_strides: stride, .. } = *config;
+        (size > 1 || stride > 1).then_some(Self { size, stride, before: 0, padding: size - 1 })
+    }
+
+    /// The number of windows of a row of `length` steps; one where the row is shorter than a
+    /// window, as if it were padded up to it.
+    fn outputs(&self, length: usize) -> usize {
+        (length + self.padding).saturating_sub(self.size) / self.stride + 1
+    }
+
+    /// [`Window::outputs`] of every row.
+    fn output_lengths(&self, lengths: Tensor<1, Int>) -> Tensor<1, Int> {
+        let signed = |steps: usize| i64::try_from(steps).expect("sizes are below 2^20");
+        let room = lengths + (signed(self.padding) - signed(self.size));
+        room.clamp_min(0) / signed(self.stride) + 1
+    }
+
+    /// For each step of the window, what it sees at every place of the window: `[P, U, D]` each.
+    /// `fill` lies beyond the ends of every row.
+    fn views(&self, steps: &TimeSteps, fill: f32) -> Vec<Tensor<3>> {
+        let values = if fill == 0.0 { steps.values() } else { steps.padded_with(fill) };
+        let [_, length, _] = values.dims();
+        let outputs = self.outputs(length);
+        let reach = (outputs - 1) * self.stride + self.size;
+        let after = reach.saturating_sub(self.before + length);
+        let values = if self.before + after == 0 {
+            values
+        } else {
+            values.pad([(self.before, after), (0, 0)], fill)
+        };
+        let span = (outputs - 1) * self.stride + 1;
+        let stride = isize::try_from(self.stride).expect("a stride is at most 1 024");
+        let view = |offset| values.clone().slice_dim(1, s![offset..offset + span; stride]);
+        (0..self.size).map(view).collect()
+    }
+}

@@ -1,0 +1,204 @@
+//! One direction of one recurrent layer.
+//!
+//! What comes in is projected for all steps at once, so that a step costs one product with the
+//! state. Padding leaves the state as it is: forwards, the last state is the one at each row's own
+//! end, and backwards, each row starts at its own end.
+
+use burn::module::{Module, Param};
+use burn::nn::Initializer;
+use burn::tensor::{Device, Tensor, activation};
+use serde::{Deserialize, Serialize};
+
+use super::time_steps::TimeSteps;
+
+/// How a state follows from the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellType {
+    /// tanh(W x + U h): Elman 1990, "Finding Structure in Time".
+    Rnn,
+    /// Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000, as PyTorch has it.
+    #[default]
+    Lstm,
+    /// Cho et al. 2014 (<https://arxiv.org/abs/1406.1078>), with the reset after the product, as
+    /// PyTorch has it.
+    Gru,
+}
+
+impl CellType {
+    /// How many vectors of the state's width a step computes.
+    const fn num_gates(self) -> usize {
+        match self {
+            Self::Rnn => 1,
+            Self::Gru => 3,
+            Self::Lstm => 4,
+        }
+    }
+}
+
+/// The way that a layer reads time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Forwards,
+    Backwards,
+}
+
+/// One direction of one recurrent layer.
+#[derive(Module, Debug)]
+pub(crate) struct Recurrence {
+    /// `[D, gates * H]`.
+    input_weight: Param<Tensor<2>>,
+    /// `[gates * H]`.
+    input_bias: Param<Tensor<1>>,
+    /// `[H, gates * H]`.
+    state_weight: Param<Tensor<2>>,
+    /// `[gates * H]`.
+    state_bias: Param<Tensor<1>>,
+    state_size: usize,
+    #[module(skip)]
+    cell_type: CellType,
+    #[module(skip)]
+    direction: Direction,
+}
+
+/// What a layer makes of a batch.
+pub(crate) struct Read {
+    /// The state after each step: `[P, T, H]`.
+    pub(crate) states: Tensor<3>,
+    /// The state after each row's last step in the layer's direction: `[P, H]`.
+    pub(crate) last: Tensor<2>,
+}
+
+/// The state between two steps: `[P, H]` each; `cell` is of LSTMs only.
+struct State {
+    hidden: Tensor<2>,
+    cell: Option<Tensor<2>>,
+}
+
+impl Recurrence {
+    pub(crate) fn new(
+        cell_type: CellType,
+        direction: Direction,
+        sizes: RecurrenceSizes,
+        device: &Device,
+    ) -> Self {
+        let RecurrenceSizes { input_width, state_size } = sizes;
+        let width = cell_type.num_gates() * state_size;
+        // PyTorch's range for every weight and bias of a recurrent layer.
+        let range = 1.0 / (state_size as f64).sqrt();
+        let uniform = Initializer::Uniform { min: -range, max: range };
+        Self {
+            input_weight: uniform.init([input_width, width], device),
+            input_bias: uniform.init([width], device),
+            state_weight: uniform.init([state_size, width], device),
+            state_bias: uniform.init([width], device),
+            state_size,
+            cell_type,
+            direction,
+        }
+    }
+
+    /// # Shapes
+    ///
+    /// - `steps`: `[P, T, D]`
+    pub(crate) fn forward(&self, steps: &TimeSteps) -> Read {
+        let inputs = split_time(self.project(steps.values()));
+        let [rows, length] = steps.weights().dims();
+        let real: Vec<Tensor<2>> = steps.weights().split(1, 1); // [P, 1] for each step
+
+        let device = steps.values().device();
+        let zeros = || Tensor::zeros([rows, self.state_size], &device);
+        let cell = (self.cell_type == CellType::Lstm).then(zeros);
+        let mut state = State { hidden: zeros(), cell };
+        let weight = self.state_weight.val();
+        let bias = self.state_bias.val().unsqueeze_dim::<2>(0);
+        let mut states = Vec::with_capacity(length);
+        for at in 0..length {
+            let step = match self.direction {
+                Direction::Forwards => at,
+                Direction::Backwards => length - 1 - at,
+            };
+            let from_state = state.hidden.clone().matmul(weight.clone()) + bias.clone();
+            let next = self.step(inputs[step].clone(), from_state, &state);
+            state = state.moved_where(&real[step], next);
+            states.push(state.hidden.clone());
+        }
+        if self.direction == Direction::Backwards {
+            states.reverse();
+        }
+        Read { states: Tensor::stack(states, 1), last: state.hidden }
+    }
+
+    /// The share of the input in every gate of every step, time first: `[T, P, gates * H]`.
+    fn project(&self, values: Tensor<3>) -> Tensor<3> {
+        let [rows, length, input_width] = values.dims();
+        let flat = values.swap_dims(0, 1).reshape([length * rows, input_width]);
+        let gates = flat.matmul(self.input_weight.val()) + self.input_bias.val().unsqueeze_dim(0);
+        let [_, width] = gates.dims();
+        gates.reshape([length, rows, width])
+    }
+
+    /// The state after one more step; both arguments are `[P, gates * H]`.
+    fn step(&self, input: Tensor<2>, from_state: Tensor<2>, state: &State) -> State {
+        let size = self.state_size;
+        let gate = |gates: &Tensor<2>, index: usize| gates.clone().narrow(1, index * size, size);
+        match self.cell_type {
+            CellType::Rnn => State { hidden: (input + from_state).tanh(), cell: None },
+            CellType::Gru => {
+                let [reset, update] = [0, 1].map(|index| {
+                    activation::sigmoid(gate(&input, index) + gate(&from_state, index))
+                });
+                let candidate = (gate(&input, 2) + reset * gate(&from_state, 2)).tanh();
+                let before = state.hidden.clone();
+                State { hidden: candidate.clone() + update * (before - candidate), cell: None }
+            }
+            CellType::Lstm => {
+                let gates = input + from_state;
+                let candidate = gate(&gates, 2).tanh();
+                let [keep_in, forget, show] =
+                    [0, 1, 3].map(|index| activation::sigmoid(gate(&gates, index)));
+                let added = keep_in * candidate;
+                let cell = match &state.cell {
+                    Some(before) => forget * before.clone() + added,
+                    None => added,
+                };
+                State { hidden: show * cell.clone().tanh(), cell: Some(cell) }
+            }
+        }
+    }
+}
+
+/// The widths of a [`Recurrence`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecurrenceSizes {
+    pub(crate) input_width: usize,
+    pub(crate) state_size: usize,
+}
+
+impl State {
+    /// `next` where `real` (`[P, 1]`) is 1, and this state where it is 0.
+    fn moved_where(self, real: &Tensor<2>, next: Self) -> Self {
+        let moved =
+            |before: Tensor<2>, after: Tensor<2>| before.clone() + (after - before) * real.clone();
+        let cell = match (self.cell, next.cell) {
+            (Some(before), Some(after)) => Some(moved(before, after)),
+            (_, after) => after,
+        };
+        Self { hidden: moved(self.hidden, next.hidden), cell }
+    }
+}
+
+/// The steps of `[T, P, W]`, one `[P, W]` each.
+///
+/// By halves: the gradient of a cut is as large as what was cut, so cutting off step after step
+/// would cost the square of `T`.
+fn split_time(values: Tensor<3>) -> Vec<Tensor<2>> {
+    let [length, rows, width] = values.dims();
+    if length == 1 {
+        return vec![values.reshape([rows, width])];
+    }
+    let half = length / 2;
+    let mut steps = split_time(values.clone().narrow(0, 0, half));
+    steps.extend(split_time(values.narrow(0, half, length - half)));
+    steps
+}
