@@ -26,7 +26,8 @@ fn cells(modality: &str) -> Vec<Value> {
 
 /// A PNG file of 3 × 2 pixels in shades that `index` decides.
 fn picture(index: u8) -> Vec<u8> {
-    let shade = |x: u32, y: u32| image::Rgb([index * 40, (x * 70) as u8, (y * 90) as u8]);
+    let shade =
+        |x: u32, y: u32| image::Rgb([index * 40, u8::from(x > 0) * 70, u8::from(y > 0) * 90]);
     let mut file = Cursor::new(Vec::new());
     RgbImage::from_fn(3, 2, shade).write_to(&mut file, ImageFormat::Png).unwrap();
     file.into_inner()

@@ -76,7 +76,7 @@ pub(crate) fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -117,6 +117,8 @@ mod tests {
         let because = "2 of 2 cells hold picture files, by their first bytes";
         assert_eq!(guess([png.clone(), png.clone()]), ("image", because.to_owned()));
         assert_eq!(guess([wav.clone(), Value::Missing]).0, "audio");
+        let bmp = [b"BM".as_slice(), &[0; 12], &40_u32.to_le_bytes(), &[1; 90]].concat();
+        assert_eq!(guess([Value::Bytes(bmp)]).0, "image");
         let because = "1 of 2 cells hold picture files, by their first bytes, and 1 of 2 cells \
                        name .jpg files";
         assert_eq!(guess([png.clone(), text("b.jpg")]), ("image", because.to_owned()));

@@ -67,11 +67,31 @@ impl Default for TextConfig {
 
 /// Texts of one column, with the vocabulary of its train rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StoredText")]
 pub struct Text {
     tokenizer: Tokenizer,
     lowercase: bool,
     max_sequence_length: usize,
     vocabulary: Vocabulary,
+}
+
+/// [`Text`] as a file holds it, not yet checked.
+#[derive(Deserialize)]
+struct StoredText {
+    tokenizer: Tokenizer,
+    lowercase: bool,
+    max_sequence_length: usize,
+    vocabulary: Vocabulary,
+}
+
+impl TryFrom<StoredText> for Text {
+    type Error = ConfigError;
+
+    fn try_from(stored: StoredText) -> Result<Self, ConfigError> {
+        let StoredText { tokenizer, lowercase, max_sequence_length, vocabulary } = stored;
+        in_range("max_sequence_length", max_sequence_length, 1..=MAX_SEQUENCE_LENGTH)?;
+        Ok(Self { tokenizer, lowercase, max_sequence_length, vocabulary })
+    }
 }
 
 /// The tokens of one text: normalised, in its order, cut to the column's longest.
@@ -237,6 +257,14 @@ mod tests {
     fn a_column_without_a_word_cannot_be_fitted() {
         let error = texts(&["  ", "\t"]).fit::<Text>(&TextConfig::default()).unwrap_err();
         assert!(error.to_string().contains("no train row holds a text with a word in it"));
+    }
+
+    #[test]
+    fn a_stored_text_without_room_for_a_token_is_refused() {
+        let mut stored = serde_json::to_value(fitted(&["a"], json!({}))).unwrap();
+        assert!(serde_json::from_value::<Text>(stored.clone()).is_ok());
+        stored["max_sequence_length"] = json!(0);
+        assert!(serde_json::from_value::<Text>(stored).is_err());
     }
 
     #[test]
