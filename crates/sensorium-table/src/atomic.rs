@@ -13,6 +13,8 @@ use crate::WriteError;
 
 /// A file that takes its name when it is committed, and leaves nothing when it is dropped before.
 ///
+/// Errors of [`Write`] are the system's own, without the path: wrap them in [`WriteError::Write`].
+///
 /// # Examples
 ///
 /// ```

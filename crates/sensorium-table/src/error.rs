@@ -65,6 +65,14 @@ pub enum TableError {
         /// What does not fit.
         problem: String,
     },
+    /// A Parquet file whose compression is not read.
+    #[error("the table `{}` is compressed with {codec}, which is not read", .path.display())]
+    UnreadCodec {
+        /// The table's file.
+        path: PathBuf,
+        /// The codec.
+        codec: &'static str,
+    },
     /// More than a stated limit.
     #[error("{what} is {got}, but at most {limit} is allowed")]
     TooMuch {
@@ -269,6 +277,9 @@ impl Hint for TableError {
             Self::UnknownFormat { .. } => "save the table in one of these formats, named so",
             Self::Header { .. } => "give every column a name of its own",
             Self::Damaged { .. } => "write the file again with the program that made it",
+            Self::UnreadCodec { .. } => {
+                "write it with Snappy, Zstandard, LZ4 or gzip, or uncompressed"
+            }
             Self::Spill { .. } => {
                 "embedded media are kept on disk while the table is in use: free some space in \
                  the system's temporary folder, or set `TMPDIR` to another folder"

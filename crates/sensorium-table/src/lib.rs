@@ -21,7 +21,10 @@ mod write;
 
 pub use cell::{Cell, Value};
 pub use error::TableError;
-pub use limits::{MAX_CELLS, MAX_COLUMNS, MAX_RECORD_BYTES, MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES};
+pub use limits::{
+    MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_TEXT_BYTES,
+    MAX_TEXT_BYTES,
+};
 pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, split};
 pub use storage::PhysicalType;
 pub use summary::{ColumnSummary, MAX_DISTINCT, MAX_EXAMPLES};

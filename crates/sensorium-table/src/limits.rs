@@ -11,6 +11,17 @@ pub const MAX_RECORD_BYTES: usize = 64 << 20;
 /// The text that all cells of a table may hold together, in bytes; embedded media are apart.
 pub const MAX_TABLE_TEXT_BYTES: usize = u32::MAX as usize;
 
+/// How much larger than its file a table's embedded media may be, beyond the first GiB.
+///
+/// In Parquet a picture that many rows share is stored once, and a file of some kilobytes could
+/// claim it a million times and fill the disk.
+pub const MAX_MEDIA_EXPANSION: u64 = 1_000;
+
+/// The embedded media of a file of `file_bytes` bytes, in bytes.
+pub(crate) const fn max_media_bytes(file_bytes: u64) -> u64 {
+    file_bytes.saturating_mul(MAX_MEDIA_EXPANSION).saturating_add(1 << 30)
+}
+
 /// The most columns that a table may have.
 pub const MAX_COLUMNS: usize = 10_000;
 

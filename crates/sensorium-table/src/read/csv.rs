@@ -43,7 +43,7 @@ fn read_records(
     since_record: &Cell<usize>,
 ) -> Result<Content, TableError> {
     let mut record = ByteRecord::new();
-    let mut table = TableBuilder::default();
+    let mut table = TableBuilder::new(0);
     let names = read_header(path, reader, &mut record, &mut table)?;
     let mut row = 0;
     loop {

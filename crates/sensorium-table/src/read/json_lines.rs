@@ -21,8 +21,10 @@ use crate::storage::{Scalar, TableBuilder};
 
 pub(super) fn read(path: &Path) -> Result<Content, TableError> {
     let failed = |source| TableError::Read { path: path.to_owned(), source };
-    let mut input = BufReader::new(File::open(path).map_err(failed)?);
-    let mut rows = Reading::default();
+    let file = File::open(path).map_err(failed)?;
+    let file_bytes = file.metadata().map_err(failed)?.len();
+    let mut input = BufReader::new(file);
+    let mut rows = Reading { table: TableBuilder::new(file_bytes), ..Reading::default() };
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();

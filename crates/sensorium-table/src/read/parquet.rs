@@ -25,8 +25,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use sensorium_core::ColumnName;
 use serde_json::Value;
 
@@ -58,7 +59,8 @@ fn read_file(path: &Path, file: &File) -> Result<Content, TableError> {
     let names: Vec<ColumnName> =
         fields.iter().map(|field| ColumnName::from(field.name().as_str())).collect();
     check_header(path, &names)?;
-    let mut reading = Reading::new(path, &names, &fields)?;
+    let file_bytes = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut reading = Reading::new(path, &names, &fields, TableBuilder::new(file_bytes))?;
     reading.check(claimed_rows(&metadata))?;
     for group in 0..metadata.metadata().num_row_groups() {
         reading.read_group(file, &metadata, group)?;
@@ -115,8 +117,12 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(path: &'a Path, names: &'a [ColumnName], fields: &Fields) -> Result<Self, TableError> {
-        let mut table = TableBuilder::default();
+    fn new(
+        path: &'a Path,
+        names: &'a [ColumnName],
+        fields: &Fields,
+        mut table: TableBuilder,
+    ) -> Result<Self, TableError> {
         let mut appends = Vec::new();
         for (index, field) in fields.iter().enumerate() {
             table.add_column().map_err(|error| refused(error, path, || "the schema".to_owned()))?;
@@ -142,6 +148,7 @@ impl<'a> Reading<'a> {
             self.num_rows += usize::try_from(group_metadata.num_rows()).unwrap_or(0);
             return Ok(());
         }
+        self.check_codecs(group_metadata)?;
         let file = file.try_clone();
         let file = file.map_err(|source| TableError::Read { path: path.to_owned(), source })?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
@@ -157,6 +164,19 @@ impl<'a> Reading<'a> {
             self.push(&batch.map_err(|error| damaged(path, &error))?)?;
         }
         Ok(())
+    }
+
+    /// Names a codec that is not read, which the decoder would take for damage.
+    fn check_codecs(&self, group: &RowGroupMetaData) -> Result<(), TableError> {
+        let unread = |column: &ColumnChunkMetaData| match column.compression() {
+            Compression::BROTLI(_) => Some("BROTLI"),
+            Compression::LZO => Some("LZO"),
+            _ => None,
+        };
+        match group.columns().iter().find_map(unread) {
+            Some(codec) => Err(TableError::UnreadCodec { path: self.path.to_owned(), codec }),
+            None => Ok(()),
+        }
     }
 
     fn push(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
@@ -415,7 +435,7 @@ mod tests {
         TimestampMillisecondArray, UInt64Array,
     };
     use parquet::arrow::ArrowWriter;
-    use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+    use parquet::basic::{GzipLevel, ZstdLevel};
     use parquet::file::properties::WriterProperties;
     use sensorium_core::Hint;
 
@@ -622,6 +642,25 @@ mod tests {
             "{message}"
         );
         assert_eq!(error.hint().unwrap(), "write the file again with the program that made it");
+    }
+
+    #[test]
+    fn a_codec_that_is_not_read_is_named() {
+        // Only the footer's note of the codec is altered: no Brotli is linked to write some. In
+        // Thrift's compact form field 4 of the column's metadata, an i32, is 0x15 and zigzag(1)
+        // for Snappy or zigzag(4) for Brotli.
+        let label: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+        let mut bytes = written(vec![("label", label)], Compression::SNAPPY);
+        let is_codec = |at: &usize| bytes[*at..].starts_with(b"label\x15\x02");
+        let codec = (0..bytes.len()).rfind(is_codec).unwrap() + 6;
+        bytes[codec] = 8;
+        let error = read_bytes(&bytes).unwrap_err();
+        let message = error.to_string();
+        assert!(message.ends_with("t.parquet` is compressed with BROTLI, which is not read"));
+        assert_eq!(
+            error.hint().unwrap(),
+            "write it with Snappy, Zstandard, LZ4 or gzip, or uncompressed"
+        );
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::io;
 
 use super::{Span, Sparse, Spill, Storage, Texts, text_from_number};
-use crate::limits::{MAX_CELLS, MAX_COLUMNS, MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES};
+use crate::limits::{
+    MAX_CELLS, MAX_COLUMNS, MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES, max_media_bytes,
+};
 
 /// One value as a reader meets it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,9 +39,15 @@ pub(crate) struct TableBuilder {
     columns: Vec<ColumnBuilder>,
     spill: Spill,
     text_bytes: usize,
+    max_media_bytes: u64,
 }
 
 impl TableBuilder {
+    /// A table without columns, read from a file of `file_bytes` bytes.
+    pub(crate) fn new(file_bytes: u64) -> Self {
+        Self { max_media_bytes: max_media_bytes(file_bytes), ..Self::default() }
+    }
+
     /// Adds a column and says which it is.
     pub(crate) fn add_column(&mut self) -> Result<usize, BuildError> {
         if self.columns.len() == MAX_COLUMNS {
@@ -76,6 +84,8 @@ impl TableBuilder {
         builder.pad(row);
         match value {
             Scalar::Bytes(bytes) => {
+                let total = self.spill.length() + bytes.len() as u64;
+                check_media(total, self.max_media_bytes)?;
                 let span = self.spill.push(bytes).map_err(BuildError::Spill)?;
                 builder.push_span(span)
             }
@@ -100,6 +110,14 @@ impl TableBuilder {
         let columns = self.columns.into_iter().map(|column| column.finish(num_rows));
         (columns.collect(), self.spill)
     }
+}
+
+fn check_media(got: u64, limit: u64) -> Result<(), BuildError> {
+    if got <= limit {
+        return Ok(());
+    }
+    let what = "the table's embedded media";
+    Err(BuildError::TooMuch { what, got: format!("{got} bytes"), limit: format!("{limit} bytes") })
 }
 
 /// One column under construction. It widens when a value does not fit: integers to numbers,
@@ -241,7 +259,7 @@ mod tests {
     use crate::PhysicalType;
 
     fn column(values: &[Scalar<'_>]) -> Storage {
-        let mut builder = TableBuilder::default();
+        let mut builder = TableBuilder::new(0);
         let column = builder.add_column().unwrap();
         for (row, value) in values.iter().enumerate() {
             builder.set(column, row, *value).unwrap();
@@ -299,6 +317,21 @@ mod tests {
         let stored = column(&[Scalar::Text("a.png"), Scalar::Missing, Scalar::Bytes(b"xyz")]);
         assert_eq!(stored.physical_type(), PhysicalType::Media);
         assert_eq!(texts(&stored, 3), ["`a.png`", "missing", "3 bytes"]);
+    }
+
+    #[test]
+    fn media_may_not_fill_the_disk_from_a_small_file() {
+        let mut builder = TableBuilder::new(0);
+        builder.max_media_bytes = 5;
+        builder.add_column().unwrap();
+        builder.set(0, 0, Scalar::Bytes(b"abc")).unwrap();
+        let refused = builder.set(0, 1, Scalar::Bytes(b"def")).unwrap_err();
+        assert!(matches!(
+            refused,
+            BuildError::TooMuch { ref got, ref limit, .. }
+                if got == "6 bytes" && limit == "5 bytes"
+        ));
+        assert_eq!(TableBuilder::new(3).max_media_bytes, 1_073_744_824);
     }
 
     #[test]

@@ -20,6 +20,11 @@ pub(crate) struct Spill {
 }
 
 impl Spill {
+    /// The bytes of all spans together.
+    pub(crate) const fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Appends bytes and says where they lie.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<Span> {
         if self.file.is_none() {

@@ -298,6 +298,8 @@ mod tests {
     }
 
     proptest! {
+        // Every file is synced to the disk, which is slow on some.
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn any_number_comes_back_bit_for_bit(number in proptest::num::f64::NORMAL) {
             for (extension, _) in FORMATS {

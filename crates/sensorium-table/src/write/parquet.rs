@@ -46,7 +46,8 @@ impl Sink for ParquetSink {
     fn write(&mut self, rows: &[Vec<OutputCell>]) -> io::Result<()> {
         let kinds = self.columns.iter().enumerate();
         let arrays = kinds.map(|(column, kind)| array(*kind, rows, column)).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(io::Error::other)?;
+        let batch =
+            RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(io::Error::other)?;
         self.writer.write(&batch).map_err(parquet_error)?;
         if self.writer.in_progress_size() >= GROUP_BYTES {
             self.writer.flush().map_err(parquet_error)?;
