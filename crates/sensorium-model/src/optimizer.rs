@@ -205,9 +205,9 @@ fn numbers(tensor: TensorData) -> Vec<f32> {
 /// The gradients by the names of their weights.
 fn by_name(model: &Model, gradients: GradientsParams) -> BTreeMap<String, Vec<f32>> {
     let place = Place::in_model(model);
-    let mut visitor = Gradients { place, gradients, by_name: BTreeMap::new() };
+    let mut visitor = ByName { place, unnamed: gradients, named: BTreeMap::new() };
     model.visit(&mut visitor);
-    visitor.by_name
+    visitor.named
 }
 
 /// The length of all gradients together, summed in one order whatever the number of cores.
@@ -219,16 +219,16 @@ fn global_norm(gradients: &BTreeMap<String, Vec<f32>>) -> f64 {
     gradients.values().map(sum).sum::<f64>().sqrt()
 }
 
-struct Gradients {
+struct ByName {
     place: Place,
-    gradients: GradientsParams,
-    by_name: BTreeMap<String, Vec<f32>>,
+    unnamed: GradientsParams,
+    named: BTreeMap<String, Vec<f32>>,
 }
 
-impl ModuleVisitor for Gradients {
+impl ModuleVisitor for ByName {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-            self.by_name.insert(self.place.name(), numbers(gradient.into_data()));
+        if let Some(gradient) = self.unnamed.remove::<D>(param.id) {
+            self.named.insert(self.place.name(), numbers(gradient.into_data()));
         }
     }
 

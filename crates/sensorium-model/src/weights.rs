@@ -86,7 +86,7 @@ pub fn load(
     if let Some(name) = tensors.keys().find(|name| !shapes.by_name.contains_key(*name)) {
         return Err(WeightsError::Extra { name: name.clone() });
     }
-    let model = if shapes.all_drawn { unshared(model) } else { model };
+    let model = if shapes.all_drawn { unshared(&model) } else { model };
     let place = Place::in_model(&model);
     Ok(model.map(&mut Replace { place, tensors: &mut tensors }))
 }
@@ -119,7 +119,7 @@ pub(crate) fn check(
 
 /// The same model with running statistics of its own: Burn shares them between clones, and keeps
 /// those of the last training batch apart, which would come back over what is loaded.
-fn unshared(model: Model) -> Model {
+fn unshared(model: &Model) -> Model {
     let trains = model.devices().iter().any(burn::tensor::Device::is_autodiff);
     let model = model.valid();
     if trains { model.train() } else { model }

@@ -26,16 +26,16 @@ fn spec() -> ModelSpec {
             "dense",
             json!({"output_size": 8, "activation": "tanh"}),
         )
-        .unwrap(),
+        .expect("a listed encoder"),
     };
-    let head = HeadConfig::read("category", json!({})).unwrap();
+    let head = HeadConfig::read("category", json!({})).expect("a listed head");
     ModelSpec {
         inputs: vec![input("first"), input("second"), input("third")],
         combiner: CombinerConfig::read(
             "transformer",
             json!({"hidden_size": 16, "num_heads": 2, "transformer_output_size": 32}),
         )
-        .unwrap(),
+        .expect("a listed combiner"),
         outputs: vec![OutputSpec {
             name: ColumnName::from("differ"),
             num_outputs: 2,
@@ -82,7 +82,7 @@ fn logits(model: &Model, batches: &[FeatureBatch], device: &Device) -> Vec<Tenso
 
 fn accuracy_after_training(task: Task) -> f64 {
     let device = Device::flex().autodiff();
-    let mut model = Model::build(&spec(), &device).unwrap();
+    let mut model = Model::build(&spec(), &device).expect("a valid spec");
     let mut optimizer = AdamW::new(AdamWConfig::default());
     for step in 0..400 {
         let (batches, labels) = rows(task, Seed::new(1).at(step), &device);

@@ -53,9 +53,12 @@ fn column_of(
     let mut pooled = Vec::new();
     for (row, &present) in present.iter().enumerate() {
         let real = |token: usize| present && (token == 0 || row % 2 == 0);
-        let number = |token: usize, index: usize| match real(token) {
-            true => ((column * 31 + row * 7 + token * 3 + index) as f32 * 0.7).sin(),
-            false => filler,
+        let number = |token: usize, index: usize| {
+            if real(token) {
+                ((column * 31 + row * 7 + token * 3 + index) as f32 * 0.7).sin()
+            } else {
+                filler
+            }
         };
         let num_real = (0..2).filter(|&token| real(token)).count();
         mask.extend((0..2).map(real));
