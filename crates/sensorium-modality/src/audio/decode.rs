@@ -4,10 +4,10 @@
 //! wrong. What a file says of itself is never believed: memory grows with the samples that were
 //! really decoded, and decoding stops at the length limit.
 //!
-//! A file that ends before its stated end (WAV, FLAC, Ogg, M4A) is refused as truncated. MP3 and
-//! ADTS streams state no length, so one that was cut is read up to the cut. Encoder delay is taken
-//! off where symphonia knows it (MP3 with a LAME tag, Vorbis); AAC keeps its delay of about 1 024
-//! samples.
+//! A file that ends before its stated end (WAV, FLAC, Ogg, M4A), or within a frame (ADTS), is
+//! refused as truncated. An MP3 file states no end, so one that was cut is read up to the cut.
+//! Encoder delay is taken off where symphonia knows it (MP3 with a LAME tag, Vorbis); AAC keeps its
+//! delay of about 1 024 samples.
 
 use std::io::{Cursor, ErrorKind};
 
@@ -154,7 +154,7 @@ pub fn decode_bytes(bytes: &[u8], max_seconds: f64) -> Result<Waveform, DecodeEr
         let first_bytes = bytes[..bytes.len().min(12)].to_vec();
         return Err(DecodeError::UnknownFormat { first_bytes });
     };
-    let mut sound = Sound { format, max_seconds, samples: Vec::new(), rate: None };
+    let mut sound = Sound { bytes, format, max_seconds, samples: Vec::new(), rate: None };
     let mut reader = open(bytes).map_err(|error| sound.failure(&error))?;
     let track = sound.track(reader.as_ref())?.clone();
     let mut decoder = sound.decoder(&track)?;
@@ -185,7 +185,8 @@ enum Stop {
 }
 
 /// A sound while it is decoded.
-struct Sound {
+struct Sound<'a> {
+    bytes: &'a [u8],
     format: SoundFormat,
     max_seconds: f64,
     samples: Vec<f32>,
@@ -193,12 +194,9 @@ struct Sound {
     rate: Option<u32>,
 }
 
-impl Sound {
-    fn track<'a>(&self, reader: &'a dyn FormatReader) -> Result<&'a Track, DecodeError> {
-        let problem = || "no sound track".to_owned();
-        reader
-            .default_track(TrackType::Audio)
-            .ok_or_else(|| DecodeError::Unsupported { format: self.format, problem: problem() })
+impl Sound<'_> {
+    fn track<'r>(&self, reader: &'r dyn FormatReader) -> Result<&'r Track, DecodeError> {
+        reader.default_track(TrackType::Audio).ok_or_else(|| self.unsupported("no sound track"))
     }
 
     fn decoder(&self, track: &Track) -> Result<Box<dyn AudioDecoder>, DecodeError> {
@@ -300,13 +298,19 @@ impl Sound {
     fn failure(&self, error: &Error) -> DecodeError {
         let (format, samples) = (self.format, self.samples.len());
         match error {
-            error if ran_out(error) => DecodeError::Truncated { format, samples },
+            error if ran_out(error) || self.is_cut_mp4() => {
+                DecodeError::Truncated { format, samples }
+            }
             Error::Unsupported(problem)
             | Error::DecodeError(problem)
             | Error::LimitError(problem) => self.corrupt(problem),
             Error::ResetRequired => self.unsupported("several sounds one after the other"),
             other => self.corrupt(&other.to_string()),
         }
+    }
+
+    fn is_cut_mp4(&self) -> bool {
+        self.format == SoundFormat::Mp4 && mp4_runs_past_its_end(self.bytes)
     }
 
     fn corrupt(&self, problem: &str) -> DecodeError {
@@ -317,6 +321,28 @@ impl Sound {
     fn unsupported(&self, problem: &str) -> DecodeError {
         DecodeError::Unsupported { format: self.format, problem: problem.to_owned() }
     }
+}
+
+/// Whether a top-level box of an MP4 file is longer than the bytes that are left (ISO/IEC 14496-12,
+/// 4.2); symphonia says only that it did not find what it looked for.
+fn mp4_runs_past_its_end(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((size, after_size)) = rest.split_first_chunk::<4>() {
+        let wide = after_size.get(4..).and_then(<[u8]>::first_chunk::<8>);
+        let size = match (u32::from_be_bytes(*size), wide) {
+            (0, _) => return false, // up to the end of the file
+            (1, Some(wide)) => u64::from_be_bytes(*wide),
+            (size, _) => u64::from(size),
+        };
+        if size < 8 {
+            return false;
+        }
+        match usize::try_from(size).ok().and_then(|size| rest.get(size..)) {
+            Some(next) => rest = next,
+            None => return true,
+        }
+    }
+    !rest.is_empty()
 }
 
 /// Whether a sample is a number and not absurdly large.

@@ -45,3 +45,26 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_of_four_are_scipys() {
+        // scipy.signal.get_window(name, 4)
+        let cases = [
+            (Window::Hann, [0.0, 0.5, 1.0, 0.5]),
+            (Window::Hamming, [0.08, 0.54, 1.0, 0.54]),
+            (Window::Blackman, [0.0, 0.34, 1.0, 0.34]),
+            (Window::Bartlett, [0.0, 0.5, 1.0, 0.5]),
+            (Window::Boxcar, [1.0; 4]),
+        ];
+        for (window, expected) in cases {
+            for (weight, expected) in window.weights(4).into_iter().zip(expected) {
+                assert!((weight - expected).abs() < 1e-15, "{window:?}: {weight}, not {expected}");
+            }
+        }
+        assert_eq!(Window::Hann.weights(1), [1.0]);
+    }
+}
