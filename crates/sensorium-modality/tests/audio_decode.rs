@@ -4,6 +4,8 @@
 //! (`-f lavfi -i sine=frequency=1000:sample_rate=16000:duration=0.2,volume=4`) with libmp3lame,
 //! libvorbis and its own FLAC and AAC encoders; the FLAC file's padding was taken out.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
 
@@ -183,7 +185,7 @@ fn silence_and_clipping_stay_as_they_are() {
 
 #[test]
 fn a_sound_longer_than_the_limit_is_cut_to_it() {
-    let file = float_wav(1, 8_000, &[0.25; 8_000]);
+    let file = float_wav(1, 8_000, &vec![0.25; 8_000]);
     assert_eq!(decode_bytes(&file, 0.5).unwrap().samples.len(), 4_000);
     assert_eq!(decode_bytes(&file, 1.0).unwrap().samples.len(), 8_000);
     assert_eq!(decode_bytes(&file, 2.0).unwrap().samples.len(), 8_000);
@@ -309,5 +311,5 @@ fn damaged_files_are_decoded_or_refused_within_bounds() {
         assert!(refusals > 0, "file {index} survives all damage, so the damage reaches nothing");
     }
     // 6 000 damaged files of 0.2 s took 0.6 s; a decoder that loops would take for ever.
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_mins(1));
 }

@@ -22,6 +22,9 @@ pub const MAX_FILE_BYTES: u64 = 1 << 30;
 /// The most values that the features of one sound may have: 64 MiB of them.
 pub const MAX_FEATURE_VALUES: usize = 1 << 24;
 
+/// The longest sine of a lifter: what it lifts stays within an f32.
+const MAX_LIFTER: f64 = 1e6;
+
 /// How a sound file becomes a sequence of feature vectors.
 ///
 /// | key | default | unit | range |
@@ -46,7 +49,7 @@ pub const MAX_FEATURE_VALUES: usize = 1 << 24;
 /// | `amin` | 1e-10 | power | above 0 |
 /// | `top_db` | 80 | dB | 0 or more, or null |
 /// | `n_mfcc` | 20 | coefficients | 1 to `n_mels` |
-/// | `lifter` | 0 | coefficients | 0 or more |
+/// | `lifter` | 0 | coefficients | 0 (none), or 1 to 1 000 000 |
 /// | `norm` | `train` | | `train`, `per_file`, null |
 /// | `missing_value_strategy` | `mask` | | `mask` |
 ///
@@ -351,7 +354,11 @@ impl CheckedAudio {
         if self.kind == AudioKind::Mfcc {
             in_range("n_mfcc", self.num_coefficients, 1..=self.num_mels)?;
         }
-        in_range("lifter", self.lifter, 0.0..=f64::from(f32::MAX))
+        if self.lifter == 0.0 || (1.0..=MAX_LIFTER).contains(&self.lifter) {
+            return Ok(());
+        }
+        let expected = format!("0, or 1 to {MAX_LIFTER},");
+        Err(ConfigError::invalid("lifter", self.lifter, expected))
     }
 
     fn ranges_of_levels(&self) -> Result<(), ConfigError> {
@@ -419,4 +426,130 @@ impl CheckedAudio {
 )]
 pub(super) fn samples_in(seconds: f64, sample_rate_hz: u32) -> usize {
     ((seconds * f64::from(sample_rate_hz)).ceil() as usize).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::{Hint, config};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn checked(section: Value) -> Result<CheckedAudio, ConfigError> {
+        config::read::<AudioConfig>(section)?.check()
+    }
+
+    fn mistake(section: Value) -> String {
+        checked(section).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_section_is_librosas_words_with_the_documented_defaults() {
+        let checked = checked(json!({})).unwrap();
+        assert_eq!(
+            (checked.fft_length, checked.window_length, checked.hop_length, checked.num_mels),
+            (512, 400, 160, 64)
+        );
+        assert_eq!((checked.min_hz, checked.max_hz), (0.0, 8_000.0));
+        // 7.5 s at 16 kHz are 120 000 samples and, centred, 1 + 120 000 / 160 frames.
+        assert_eq!((checked.max_frames(), checked.width()), (751, 64));
+    }
+
+    #[test]
+    fn ludwigs_spellings_mean_the_same() {
+        let ludwigs = checked(json!({
+            "type": "fbank", "window_length_in_s": 0.04, "window_shift_in_s": 0.02,
+            "num_filter_bands": 80, "window_type": "hamming", "num_fft_points": 1024,
+        }));
+        let ours = checked(json!({
+            "type": "log_mel", "win_length": 640, "hop_length": 320,
+            "n_mels": 80, "window": "hamming", "n_fft": 1024,
+        }));
+        assert_eq!(ludwigs.unwrap(), ours.unwrap());
+    }
+
+    #[test]
+    fn two_spellings_of_one_setting_are_refused() {
+        let pairs = [
+            json!({"win_length": 400, "window_length_in_s": 0.025}),
+            json!({"hop_length": 160, "window_shift_in_s": 0.01}),
+            json!({"n_fft": 512, "num_fft_points": 512}),
+            json!({"n_mels": 64, "num_filter_bands": 64}),
+            json!({"window": "hann", "window_type": "hann"}),
+        ];
+        for pair in pairs {
+            let error = checked(pair).unwrap_err();
+            assert!(error.to_string().contains("are two spellings of one setting"), "{error}");
+            assert!(error.hint().unwrap().starts_with("keep one of"));
+        }
+    }
+
+    #[test]
+    fn window_and_fft_default_to_what_goes_with_the_other() {
+        let long = checked(json!({"win_length": 640})).unwrap();
+        assert_eq!((long.fft_length, long.window_length), (1_024, 640));
+        let short = checked(json!({"n_fft": 256})).unwrap();
+        assert_eq!((short.fft_length, short.window_length), (256, 256));
+    }
+
+    #[test]
+    fn every_setting_out_of_its_range_is_named_with_its_range() {
+        let sections = [
+            (json!({"sample_rate": 999}), "`sample_rate` is 999, but 1000 to 192000"),
+            (json!({"n_fft": 1}), "`n_fft` is 1, but 2 to 65536"),
+            (json!({"win_length": 513, "n_fft": 512}), "`win_length` is 513, but 1 to 512"),
+            (json!({"hop_length": 0}), "`hop_length` is 0, but 1 to 65536"),
+            (json!({"window_shift_in_s": 0.0}), "`window_shift_in_s` is 0, but 1 to 65536 samples"),
+            (json!({"n_mels": 0}), "`n_mels` is 0, but 1 to 1024"),
+            (json!({"power": 0}), "`power` is 0, but above 0 and at most 4"),
+            (json!({"fmax": 8001}), "`fmax` is 8001, but 0 to 8000"),
+            (json!({"fmin": 300, "fmax": 300}), "`fmin` is 300, but 0 or more and below 300"),
+            (json!({"type": "mfcc", "n_mels": 13}), "`n_mfcc` is 20, but 1 to 13"),
+            (json!({"lifter": 0.5}), "`lifter` is 0.5, but 0, or 1 to 1000000, was"),
+            (json!({"amin": 0}), "`amin` is 0, but"),
+            (json!({"ref": -1}), "`ref` is -1, but"),
+            (json!({"top_db": -3}), "`top_db` is -3, but 0 to"),
+            (json!({"max_file_bytes": 0}), "`max_file_bytes` is 0, but 1 to 1073741824"),
+            (
+                json!({"audio_file_length_limit_in_s": 601}),
+                "`audio_file_length_limit_in_s` is 601, but above 0 and at most 600",
+            ),
+        ];
+        for (section, start) in sections {
+            let message = mistake(section);
+            assert!(message.starts_with(start), "{message}");
+        }
+    }
+
+    #[test]
+    fn features_beyond_the_limit_are_refused_before_any_sound_is_read() {
+        let error = checked(json!({"hop_length": 1, "audio_file_length_limit_in_s": 600}));
+        let error = error.unwrap_err();
+        assert!(error.to_string().contains("9600001 frames of 64 values"), "{error}");
+        assert!(error.hint().unwrap().contains("raise `hop_length`"));
+    }
+
+    #[test]
+    fn an_unknown_word_is_answered_with_the_nearest() {
+        let error = checked(json!({"type": "melspectrogram"})).unwrap_err();
+        assert!(error.hint().unwrap().contains("log_mel"));
+        let error = checked(json!({"window": "haning"})).unwrap_err();
+        assert!(error.hint().unwrap().starts_with("did you mean `hann`?"), "{:?}", error.hint());
+        let error = checked(json!({"hop_lenght": 3})).unwrap_err();
+        assert!(error.hint().unwrap().starts_with("did you mean `hop_length`?"));
+        assert!(mistake(json!({"ref": "min"})).starts_with("`ref` is `min`"));
+    }
+
+    #[test]
+    fn a_config_is_the_same_after_save_and_load() {
+        for section in [
+            json!({}),
+            json!({"type": "mfcc", "ref": "max", "top_db": null, "mel_norm": null, "norm": null}),
+            json!({"window_length_in_s": 0.03, "ref": 0.5, "fmax": 4_000}),
+        ] {
+            let config: AudioConfig = config::read(section).unwrap();
+            let saved = serde_json::to_value(&config).unwrap();
+            assert_eq!(config::read::<AudioConfig>(saved).unwrap(), config);
+        }
+    }
 }

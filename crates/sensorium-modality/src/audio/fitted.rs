@@ -214,3 +214,174 @@ fn refused(at: &CellRef, error: &DecodeError) -> ModalityError {
         advice: error.advice().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use sensorium_table::Value;
+    use serde_json::json;
+
+    use super::*;
+    use crate::small_table::{SmallTable, text};
+
+    /// A 16-bit mono WAV file of a tone.
+    #[expect(clippy::cast_possible_truncation, reason = "a test's file is small")]
+    fn wav(hz: f64, level: f64, rate: u32, samples: usize) -> Vec<u8> {
+        let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+        file[4..8].copy_from_slice(&(36 + 2 * samples as u32).to_le_bytes());
+        file.extend(rate.to_le_bytes());
+        file.extend((2 * rate).to_le_bytes());
+        file.extend(b"\x02\0\x10\0data");
+        file.extend((2 * samples as u32).to_le_bytes());
+        for index in 0..samples {
+            let sample = level * (TAU * hz * index as f64 / f64::from(rate)).sin();
+            file.extend(((sample * 32_767.0) as i16).to_le_bytes());
+        }
+        file
+    }
+
+    fn sound(hz: f64) -> Value {
+        Value::Bytes(wav(hz, 0.5, 16_000, 4_000))
+    }
+
+    fn config(section: serde_json::Value) -> AudioConfig {
+        sensorium_core::config::read(section).unwrap()
+    }
+
+    fn features_of(audio: &Audio, table: &SmallTable, row: usize) -> Vec<f32> {
+        let decoded = audio.decode(&table.column().cell(row)).unwrap().unwrap();
+        match audio.features(&decoded) {
+            Features::Sequence { values, width } => {
+                assert_eq!(audio.shape().layout(), sensorium_core::Layout::Sequence);
+                assert_eq!(width, audio.checked.width());
+                values
+            }
+            other => panic!("a sequence was expected, not {other:?}"),
+        }
+    }
+
+    /// Mean and deviation of every band of `[T, D]` features.
+    fn moments(values: &[f32], width: usize) -> BandScale {
+        let mut moments = BandMoments::new(width);
+        moments.add(values);
+        moments.scale()
+    }
+
+    #[test]
+    fn train_sounds_have_mean_zero_and_deviation_one_in_every_band() {
+        let table = SmallTable::of([sound(300.0), Value::Missing, sound(2_000.0)]);
+        let audio: Audio = table.fit(&AudioConfig::default()).unwrap();
+        let mut values = features_of(&audio, &table, 0);
+        values.extend(features_of(&audio, &table, 2));
+        let scale = moments(&values, 64);
+        assert!(scale.mean.iter().all(|mean| mean.abs() < 1e-4), "{:?}", scale.mean);
+        assert!(scale.deviation.iter().all(|deviation| (deviation - 1.0).abs() < 1e-3));
+    }
+
+    #[test]
+    fn what_validation_and_test_hold_changes_nothing() {
+        let alone = SmallTable::of([sound(300.0), sound(900.0)]);
+        let beside = SmallTable::with_held_out(
+            [sound(300.0), sound(900.0)],
+            [sound(5_000.0), text("no-such.wav")],
+        );
+        let config = AudioConfig::default();
+        let fitted: Audio = alone.fit(&config).unwrap();
+        assert_eq!(fitted, beside.fit::<Audio>(&config).unwrap());
+    }
+
+    #[test]
+    fn per_file_standardises_each_sound_by_itself_and_null_leaves_decibels() {
+        let table = SmallTable::of([sound(300.0)]);
+        let audio: Audio = table.fit(&config(json!({"norm": "per_file"}))).unwrap();
+        let scale = moments(&features_of(&audio, &table, 0), 64);
+        assert!(scale.mean.iter().all(|mean| mean.abs() < 1e-4));
+        let audio: Audio = table.fit(&config(json!({"norm": null}))).unwrap();
+        let values = features_of(&audio, &table, 0);
+        let loudest = values.iter().copied().fold(f32::MIN, f32::max);
+        let quietest = values.iter().copied().fold(f32::MAX, f32::min);
+        assert!((loudest - quietest - 80.0).abs() < 1e-3, "the floor is 80 dB below the loudest");
+    }
+
+    #[test]
+    fn a_fitted_modality_is_the_same_after_save_and_load() {
+        let table = SmallTable::of([sound(300.0), sound(1_234.0)]);
+        for section in [json!({}), json!({"type": "mfcc", "norm": "per_file"})] {
+            let audio: Audio = table.fit(&config(section)).unwrap();
+            let saved = serde_json::to_string(&audio).unwrap();
+            let loaded: Audio = serde_json::from_str(&saved).unwrap();
+            assert_eq!(loaded, audio);
+            assert_eq!(features_of(&loaded, &table, 1), features_of(&audio, &table, 1));
+        }
+    }
+
+    #[test]
+    fn saved_state_that_contradicts_itself_is_refused() {
+        let table = SmallTable::of([sound(300.0)]);
+        let audio: Audio = table.fit(&AudioConfig::default()).unwrap();
+        let saved = serde_json::to_value(&audio).unwrap();
+        let altered = |pointer: &str, value: serde_json::Value| {
+            let mut saved = saved.clone();
+            *saved.pointer_mut(pointer).unwrap() = value;
+            serde_json::from_value::<Audio>(saved).unwrap_err().to_string()
+        };
+        for message in [
+            altered("/scale/mean", json!([0.0])),
+            altered("/scale/deviation/3", json!(0.0)),
+            altered("/scale", json!(null)),
+            altered("/config/norm", json!(null)),
+        ] {
+            assert!(message.contains("do not fit the 64 bands"), "{message}");
+        }
+        assert!(altered("/config/sample_rate", json!(3)).contains("`sample_rate` is 3"));
+    }
+
+    #[test]
+    fn other_rates_are_resampled_and_long_sounds_cut() {
+        let table = SmallTable::of([
+            Value::Bytes(wav(440.0, 0.5, 44_100, 44_100)),
+            Value::Bytes(wav(440.0, 0.5, 8_000, 8_000)),
+        ]);
+        let audio: Audio =
+            table.fit(&config(json!({"audio_file_length_limit_in_s": 0.5}))).unwrap();
+        for row in 0..2 {
+            let sound = audio.decode(&table.column().cell(row)).unwrap().unwrap();
+            assert_eq!((sound.samples.len(), sound.sample_rate_hz), (8_000, 16_000));
+            assert_eq!(features_of(&audio, &table, row).len(), 51 * 64);
+        }
+        assert_eq!(audio.shape(), FeatureShape::Sequence { max_length: 51, width: 64 });
+    }
+
+    #[test]
+    fn a_bad_cell_is_named_and_a_missing_one_is_none() {
+        let bad = wav(440.0, 0.5, 16_000, 4_000)[..1_000].to_vec();
+        let table = SmallTable::of([sound(440.0), Value::Bytes(bad), Value::Missing]);
+        let audio: Audio = table.fit(&AudioConfig::default()).unwrap();
+        let error = audio.decode(&table.column().cell(1)).unwrap_err();
+        let message = error.to_string();
+        let expected = "row 2 of column `it` is not a whole sound file: the WAV file is truncated";
+        assert!(message.starts_with(expected), "{message}");
+        assert!(error.hint().unwrap().contains("--on-error skip"));
+        assert!(audio.decode(&table.column().cell(2)).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_column_without_a_readable_sound_cannot_be_fitted() {
+        for norm in [json!("train"), json!("per_file"), json!(null)] {
+            let table = SmallTable::of([Value::Missing, Value::Bytes(b"no sound".to_vec())]);
+            let error = table.fit::<Audio>(&config(json!({"norm": norm}))).unwrap_err();
+            let expected = "column `it` cannot be fitted: none of its 2 train rows holds a sound";
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn rows_to_fit_on_are_evenly_spaced_and_the_rest_stand_in() {
+        let rows: Vec<usize> = (100..110).collect();
+        let order: Vec<usize> = spread_first(&rows, 4).collect();
+        assert_eq!(order[..4], [100, 103, 105, 108]);
+        assert_eq!(order[4..], [101, 102, 104, 106, 107, 109]);
+        assert_eq!(spread_first(&rows[..3], 4).collect::<Vec<_>>(), [100, 101, 102]);
+    }
+}
