@@ -192,7 +192,7 @@ fn what_predict_is_given_is_checked_before_anything_is_written() {
     let refused = |more: &[&str]| small.refused(&[&model[..], more].concat());
 
     said(&refused(&["--input", "captoin=sky"]), &["`captoin`", "did you mean `caption`?"]);
-    said(&refused(&["--dataset", "table.csv", "--output", "p.xlsx"]), &["p.xlsx", ".parquet"]);
+    said(&refused(&["--dataset", "table.csv", "--output", "p.xlsx"]), &["p.xlsx", "parquet"]);
     small.write("other.csv", "a,b\n1,2\n");
     said(&refused(&["--dataset", "other.csv"]), &["none of the model's inputs", "photo"]);
     small.write("40.png", b"not a picture");

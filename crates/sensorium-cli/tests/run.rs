@@ -103,7 +103,7 @@ fn predictions_keep_the_rows_order_and_any_input_may_be_absent() {
     assert_close(&row[0], &all[0]);
 
     // Only one column, and none of its cells but one.
-    small.write("photos.csv", "photo\n2.png\n\n0.png\n");
+    small.write("photos.csv", "photo\n2.png\n\"\"\n0.png\n");
     let photos = predict(&["--dataset", "photos.csv"]);
     assert_eq!(photos.len(), 3);
     assert_close(&photos[2], &predict(&["--input", "photo=0.png"])[0]);
