@@ -97,14 +97,17 @@ pub(crate) fn has_the_width_that_it_says(name: &str, combiner: &AnyCombiner) {
 }
 
 pub(crate) fn ignores_what_absent_columns_hold(name: &str, combiner: &AnyCombiner) {
+    const FILLERS: [f32; 3] = [1e6, f32::NAN, f32::INFINITY];
     let expected = fused(combiner, &columns(0.0)).into_data();
-    let expected_gradients = gradients(combiner, &columns(0.0));
-    for filler in [1e6, f32::NAN, f32::INFINITY] {
-        let columns = columns(filler);
-        let actual = fused(combiner, &columns).into_data();
+    for filler in FILLERS {
+        let actual = fused(combiner, &columns(filler)).into_data();
         assert_eq!(actual.as_bytes(), expected.as_bytes(), "{name}, absent holds {filler}");
-        let gradients = gradients(combiner, &columns);
-        assert_eq!(gradients, expected_gradients, "{name}, gradients, absent holds {filler}");
+    }
+    // Apart from the above: a training pass moves running statistics, which `fused` reads.
+    let expected = gradients(combiner, &columns(0.0));
+    for filler in FILLERS {
+        let actual = gradients(combiner, &columns(filler));
+        assert_eq!(actual, expected, "{name}, gradients, absent holds {filler}");
     }
 }
 
