@@ -108,6 +108,9 @@ pub fn set(config: &mut Value, path: &str, value: &str) -> Result<(), BundleErro
     let value = parse_yaml(value)?;
     let mut section = config;
     for key in path.split('.') {
+        if section.is_null() {
+            *section = Value::Object(Map::new());
+        }
         section = match section {
             Value::Array(items) => key
                 .parse::<usize>()
@@ -115,13 +118,7 @@ pub fn set(config: &mut Value, path: &str, value: &str) -> Result<(), BundleErro
                 .and_then(|index| items.get_mut(index))
                 .ok_or_else(|| ConfigError::invalid(path, key, "the index of a list's item"))?,
             Value::Object(map) => map.entry(key).or_insert(Value::Null),
-            other => {
-                if !other.is_null() {
-                    return Err(ConfigError::invalid(path, other, "a section").into());
-                }
-                *other = Value::Object(Map::new());
-                other.as_object_mut().expect("just made").entry(key).or_insert(Value::Null)
-            }
+            other => return Err(ConfigError::invalid(path, other, "a section").into()),
         };
     }
     *section = value;

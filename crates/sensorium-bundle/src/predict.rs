@@ -83,13 +83,13 @@ impl Predictor {
 
     /// A predictor of a model in training.
     #[must_use]
-    pub fn of(config: Config, fitted: Fitted, model: Model) -> Self {
+    pub fn of(config: Config, fitted: Fitted, model: &Model) -> Self {
         Self { config, fitted, model: model.valid(), device: Device::flex(), report: Value::Null }
     }
 
     /// The same with other weights, such as those of the epoch just trained.
     #[must_use]
-    pub fn with_model(self, model: Model) -> Self {
+    pub fn with_model(self, model: &Model) -> Self {
         Self { model: model.valid(), ..self }
     }
 
@@ -147,6 +147,10 @@ impl Predictor {
     /// # Errors
     ///
     /// [`BundleError::NoInputs`] where the table has none of the columns.
+    ///
+    /// # Panics
+    ///
+    /// If the table lacks one of the rows.
     pub fn predict_each<B>(
         &self,
         table: &Table,

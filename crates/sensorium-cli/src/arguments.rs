@@ -138,7 +138,7 @@ pub(crate) struct EvaluateArguments {
     /// Which rows, by the model's own way of splitting
     #[arg(long, value_name = "PART", default_value = "test")]
     pub(crate) split: Part,
-    /// Where test_statistics.json is written [default: nowhere]
+    /// Where the statistics file is written [default: nowhere]
     #[arg(long = "output_directory", value_name = "DIR")]
     pub(crate) output_directory: Option<PathBuf>,
     #[command(flatten)]

@@ -27,6 +27,10 @@ impl RunIdentity {
     /// # Errors
     ///
     /// [`BundleError::Read`] where the table cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// If the config cannot be JSON.
     pub fn new(config: &Config, dataset: &Path) -> Result<Self, BundleError> {
         let read = |source| BundleError::Read { path: dataset.to_owned(), source };
         let mut hasher = blake3::Hasher::new();

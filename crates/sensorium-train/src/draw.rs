@@ -16,7 +16,7 @@ pub(crate) fn batches(rows: &[usize], batch_size: usize, epoch: Seed) -> Vec<Vec
 ///
 /// Drawn from the row's own seed, so it does not depend on the batch the row is in.
 ///
-/// Source: Neverova et al. 2016, "ModDrop", section 4.2, here per row.
+/// Source: Neverova et al. 2016, "`ModDrop`", section 4.2, here per row.
 #[must_use]
 pub(crate) fn hidden_inputs(present: &[bool], chance: f64, epoch: Seed, row: usize) -> Vec<bool> {
     let mut rng = epoch.derive("modality dropout").at(row as u64).rng();

@@ -18,6 +18,9 @@ pub struct EpochRecord {
     pub watched: Option<f64>,
 }
 
+/// For each metric, a value an epoch.
+pub type MetricCurves = BTreeMap<String, Vec<Option<f64>>>;
+
 /// Every finished epoch of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
@@ -46,16 +49,13 @@ impl History {
     }
 
     /// As `training_statistics.json` holds it: for each part, output and metric, a value an epoch.
-    pub fn by_metric(
-        &self,
-    ) -> BTreeMap<&'static str, BTreeMap<String, BTreeMap<String, Vec<Option<f64>>>>> {
+    pub fn by_metric(&self) -> BTreeMap<&'static str, BTreeMap<String, MetricCurves>> {
         let mut parts = BTreeMap::new();
         for record in &self.epochs {
             for (part, outputs) in
                 [("training", &record.training), ("validation", &record.validation)]
             {
-                let part: &mut BTreeMap<String, BTreeMap<String, Vec<_>>> =
-                    parts.entry(part).or_default();
+                let part: &mut BTreeMap<String, MetricCurves> = parts.entry(part).or_default();
                 for (output, metrics) in outputs {
                     let output = part.entry(output.clone()).or_default();
                     for (metric, value) in metrics {

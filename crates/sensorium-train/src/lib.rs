@@ -19,7 +19,7 @@ mod watch;
 
 pub use checkpoint::{Checkpoint, RunIdentity};
 pub use error::TrainError;
-pub use history::{EpochRecord, History};
+pub use history::{EpochRecord, History, MetricCurves};
 pub use judge::{Judged, MAX_INPUTS_FOR_ALL_SUBSETS, Subset, judge, kind_of, subsets};
 pub use observe::{Event, Observer, Silent};
 pub use plan::{OnError, Plan, Readable};

@@ -21,6 +21,10 @@ impl RunFolder {
     /// # Errors
     ///
     /// [`TrainError::Folder`] where it cannot be made.
+    ///
+    /// # Panics
+    ///
+    /// Never: there is always a next name.
     pub fn create(output_directory: &Path, run: &str) -> Result<Self, TrainError> {
         fs::create_dir_all(output_directory).map_err(folder_error(output_directory))?;
         let mut names = std::iter::once(run.to_owned()).chain((0..).map(|n| format!("{run}_{n}")));

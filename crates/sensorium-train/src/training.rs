@@ -29,7 +29,7 @@ use crate::watch::Watched;
 use crate::{Plan, Readable, TrainError};
 
 /// A checkpoint is written at least this often, and after every epoch.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 
 /// Whether to start anew or where a checkpoint stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,20 +126,20 @@ impl<'a> Training<'a> {
             steps_per_epoch: self.total_steps / self.plan.config.trainer.epochs,
         });
         let (config, fitted) = (self.plan.config.clone(), self.plan.fitted.clone());
-        let mut predictor = Predictor::of(config, fitted, state.model.clone());
+        let mut predictor = Predictor::of(config, fitted, &state.model);
         while !self.is_done(&state.progress) {
             if self.train_epoch(&mut state, observer)?.is_break() {
                 self.checkpoint.write(&state)?;
                 return Ok(Outcome::Stopped);
             }
-            predictor = predictor.with_model(state.model.clone());
+            predictor = predictor.with_model(&state.model);
             self.end_epoch(&mut state, &predictor, observer)?;
             self.checkpoint.write(&state)?;
         }
         let history = state.progress.history;
         let best_epoch =
             history.best_epoch(self.watched.goal()).unwrap_or(history.epochs.len() - 1);
-        Ok(Outcome::Finished { predictor: predictor.with_model(state.best), history, best_epoch })
+        Ok(Outcome::Finished { predictor: predictor.with_model(&state.best), history, best_epoch })
     }
 
     fn begin(&self, begin: Begin) -> Result<State, TrainError> {

@@ -21,6 +21,10 @@ impl Watched {
     /// # Errors
     ///
     /// [`ConfigError::UnknownValue`] where the output has no such metric.
+    ///
+    /// # Panics
+    ///
+    /// If the config names an output that it does not have; reading a config refuses that.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let field = config.trainer.validation_field.clone();
         let metric = config.trainer.validation_metric.clone();

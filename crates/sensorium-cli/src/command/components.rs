@@ -1,5 +1,6 @@
 //! `sensorium components`: every list, walked.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use sensorium_core::Layout;
@@ -17,9 +18,9 @@ use crate::failure::Failure;
 pub(super) fn run() -> Result<ExitCode, Failure> {
     let mut text = String::new();
     let mut section = |title: &str, components: &[(&str, &str)]| {
-        text += &format!("{title}\n");
+        let _ = writeln!(text, "{title}");
         for (name, summary) in components {
-            text += &format!("  {name:<30}{summary}\n");
+            let _ = writeln!(text, "  {name:<30}{summary}");
         }
         text += "\n";
     };

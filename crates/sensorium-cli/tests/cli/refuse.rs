@@ -1,8 +1,6 @@
 //! What bad input gets: what is wrong and where, a hint, exit code 2, and nothing half-written.
 
-mod small;
-
-use small::{Small, TRAIN};
+use crate::small::{Small, TRAIN};
 
 /// Trains on a small folder changed by `spoil`, and gives what was said.
 fn refused(spoil: impl Fn(&Small)) -> String {
@@ -107,8 +105,9 @@ fn a_number_that_is_not_finite_is_refused_with_its_cell() {
 
 #[test]
 fn a_bad_picture_or_sound_is_refused_with_its_cell() {
+    type Spoil<'a> = &'a dyn Fn(&Small);
     let png = |small: &Small| std::fs::read(small.path("2.png")).unwrap();
-    let cases: [(&str, &dyn Fn(&Small)); 6] = [
+    let cases: [(&str, Spoil<'_>); 6] = [
         ("row 3 of column `photo`", &|small| small.write("2.png", b"not a picture")),
         ("row 3 of column `photo`", &|small| small.write("2.png", b"")),
         ("row 3 of column `photo`", &|small| small.write("2.png", &png(small)[..200])),

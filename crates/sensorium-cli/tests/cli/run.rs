@@ -1,9 +1,7 @@
 //! The whole way on a small table: train, judge, predict.
 
-mod small;
-
+use crate::small::{CONFIG, Small};
 use serde_json::Value;
-use small::{CONFIG, Small};
 
 fn prediction_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -20,7 +18,7 @@ fn a_table_is_learned_and_every_subset_of_its_inputs_is_judged() {
     let subsets = colour["subsets"].as_object().unwrap();
     assert_eq!(subsets.len(), 15);
     assert_eq!(subsets.keys().next().unwrap(), "photo");
-    assert_eq!(subsets.keys().last().unwrap(), "photo+caption+sound+noise");
+    assert_eq!(subsets.keys().next_back().unwrap(), "photo+caption+sound+noise");
     assert!(colour["accuracy"].as_f64().unwrap() > 0.9, "{colour:#}");
     assert_eq!(colour["accuracy"], colour["subsets"]["photo+caption+sound+noise"]["accuracy"]);
     // The wrong column stays at chance, which is a third.

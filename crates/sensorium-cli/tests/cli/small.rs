@@ -8,10 +8,10 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
+pub(crate) const COLOURS: [&str; 3] = ["red", "green", "blue"];
 
 /// What a config says, with small encoders; `colour` and `size` are learned together.
-pub const CONFIG: &str = "\
+pub(crate) const CONFIG: &str = "\
 input_features:
   - {name: photo, type: image, encoder: {type: stacked_cnn, num_conv_layers: 2, out_channels: 8, output_size: 16}}
   - {name: caption, type: text, encoder: {type: embed, embedding_size: 16, output_size: 16}}
@@ -26,16 +26,16 @@ trainer: {epochs: 8, batch_size: 16, learning_rate: 0.01, early_stop: -1}
 ";
 
 /// A folder with `table.csv`, its media and `config.yaml`.
-pub struct Small {
-    pub folder: TempDir,
+pub(crate) struct Small {
+    folder: TempDir,
 }
 
 impl Small {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of_rows(120)
     }
 
-    pub fn of_rows(rows: usize) -> Self {
+    pub(crate) fn of_rows(rows: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut table = String::from("photo,caption,sound,noise,colour,size,split\n");
         for row in 0..rows {
@@ -47,38 +47,38 @@ impl Small {
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.path(name), content).unwrap();
     }
 
     /// Replaces a text in the table, which must hold it.
-    pub fn edit(&self, name: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
         assert!(text.contains(from), "`{from}` is not in {name}");
         self.write(name, text.replacen(from, to, 1));
     }
 
     /// The command, with this folder as its working folder.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sensorium"));
         command.current_dir(self.folder.path()).args(arguments);
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
     /// Runs a command that must succeed, and gives what it printed.
-    pub fn succeed(&self, arguments: &[&str]) -> String {
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{arguments:?} failed:\n{errors}");
@@ -86,23 +86,23 @@ impl Small {
     }
 
     /// Runs a command that must refuse its input, and gives what it said.
-    pub fn refused(&self, arguments: &[&str]) -> String {
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?} said:\n{errors}");
         errors
     }
 
-    pub fn train(&self, more: &[&str]) -> String {
+    pub(crate) fn train(&self, more: &[&str]) -> String {
         self.succeed(&[TRAIN, more].concat())
     }
 
-    pub fn statistics(&self, run: &str) -> serde_json::Value {
+    pub(crate) fn statistics(&self, run: &str) -> serde_json::Value {
         serde_json::from_str(&self.read(&format!("results/{run}/test_statistics.json"))).unwrap()
     }
 }
 
-pub const TRAIN: &[&str] = &["train", "--config", "config.yaml", "--dataset", "table.csv"];
+pub(crate) const TRAIN: &[&str] = &["train", "--config", "config.yaml", "--dataset", "table.csv"];
 
 /// One row: photo, caption and sound each tell the colour but for one row in eight, where one of
 /// them is absent; the noise tells nothing.
@@ -126,7 +126,7 @@ fn write_row(folder: &Path, row: usize) -> String {
 
 fn picture(class: usize, row: usize) -> image::RgbImage {
     image::RgbImage::from_fn(16, 16, |x, y| {
-        let grain = ((x as usize * 31 + y as usize * 17 + row * 101) % 64) as u8;
+        let grain = u8::try_from((x as usize * 31 + y as usize * 17 + row * 101) % 64).unwrap();
         let mut pixel = [grain; 3];
         pixel[class] += 160;
         image::Rgb(pixel)
@@ -134,16 +134,19 @@ fn picture(class: usize, row: usize) -> image::RgbImage {
 }
 
 /// A quarter second of a tone as a 16-bit mono WAV file at 8 kHz.
-pub fn wav(class: usize, row: usize) -> Vec<u8> {
+pub(crate) fn wav(class: usize, row: usize) -> Vec<u8> {
     let frequency = [300.0, 900.0, 2700.0][class] + (row % 10) as f64;
     let samples = (0..2_000).map(|n| {
         let phase = std::f64::consts::TAU * frequency * f64::from(n) / 8_000.0;
-        (phase.sin() * 12_000.0) as i16
+        #[expect(clippy::cast_possible_truncation, reason = "it is below 12,000")]
+        let sample = (phase.sin() * 12_000.0) as i16;
+        sample
     });
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let num_bytes = u32::try_from(data.len()).unwrap();
     let mut wav = Vec::new();
     wav.extend(b"RIFF");
-    wav.extend((36 + data.len() as u32).to_le_bytes());
+    wav.extend((36 + num_bytes).to_le_bytes());
     wav.extend(b"WAVEfmt ");
     wav.extend(16_u32.to_le_bytes());
     wav.extend([1, 0, 1, 0]);
@@ -151,7 +154,7 @@ pub fn wav(class: usize, row: usize) -> Vec<u8> {
     wav.extend(16_000_u32.to_le_bytes());
     wav.extend([2, 0, 16, 0]);
     wav.extend(b"data");
-    wav.extend((data.len() as u32).to_le_bytes());
+    wav.extend(num_bytes.to_le_bytes());
     wav.extend(data);
     wav
 }
