@@ -49,7 +49,7 @@ impl Case {
         let device = Device::flex().autodiff();
         let encoder = self.build(&device);
         for seed in 0..3 {
-            encoder.encode(&Rows::drawn(self, seed).batch(&device), &device);
+            let _ = encoder.encode(&Rows::drawn(self, seed).batch(&device), &device);
         }
         encoder.valid()
     }
@@ -179,22 +179,21 @@ impl Rows {
             flat.resize(flat.len() + steps * step - row.len(), filler);
         }
         let rows = self.rows.len();
-        let all = |shape: &[usize]| TensorData::new(flat.clone(), shape.to_vec());
         match self.shape {
-            FeatureShape::Vector { width } => {
-                FeatureValues::Vector(Tensor::from_data(all(&[rows, width]), device))
-            }
+            FeatureShape::Vector { width } => FeatureValues::Vector(Tensor::from_data(
+                TensorData::new(flat, [rows, width]),
+                device,
+            )),
             FeatureShape::Grid { channels, height, width } => {
-                let data = all(&[rows, channels, height, width]);
+                let data = TensorData::new(flat, [rows, channels, height, width]);
                 FeatureValues::Grid(Tensor::from_data(data, device))
             }
             FeatureShape::Sequence { width, .. } => {
-                let values = Tensor::from_data(all(&[rows, steps, width]), device);
+                let values = Tensor::from_data(TensorData::new(flat, [rows, steps, width]), device);
                 FeatureValues::Sequence { values, lengths }
             }
             FeatureShape::Tokens { .. } => {
-                let ids: Vec<i64> = flat.iter().map(|&id| id as i64).collect();
-                let ids = TensorData::new(ids, [rows, steps]);
+                let ids = TensorData::new(flat, [rows, steps]).convert::<i64>();
                 FeatureValues::Tokens { ids: Tensor::<2, Int>::from_data(ids, device), lengths }
             }
         }
@@ -312,7 +311,6 @@ fn a_batch_without_a_present_row_is_all_zeros() {
 /// The same batch with its values as leaves that gradients reach, where they are numbers.
 fn leaf(batch: &FeatureBatch) -> (FeatureBatch, Option<Tensor<2>>) {
     let present = batch.present.clone();
-    let rows = present.len();
     let (values, leaf) = match batch.values.clone().unwrap() {
         FeatureValues::Vector(values) => {
             let leaf = values.require_grad();
@@ -320,12 +318,12 @@ fn leaf(batch: &FeatureBatch) -> (FeatureBatch, Option<Tensor<2>>) {
         }
         FeatureValues::Grid(values) => {
             let dims = values.dims();
-            let leaf = values.reshape([rows as i32, -1]).require_grad();
+            let leaf = values.flatten::<2>(1, 3).require_grad();
             (FeatureValues::Grid(leaf.clone().reshape(dims)), leaf)
         }
         FeatureValues::Sequence { values, lengths } => {
             let dims = values.dims();
-            let leaf = values.reshape([rows as i32, -1]).require_grad();
+            let leaf = values.flatten::<2>(1, 2).require_grad();
             (FeatureValues::Sequence { values: leaf.clone().reshape(dims), lengths }, leaf)
         }
         tokens @ FeatureValues::Tokens { .. } => {

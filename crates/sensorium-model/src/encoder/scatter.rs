@@ -17,9 +17,8 @@ impl Rows {
         let num_present = present.iter().filter(|&&present| present).count();
         let mut next = 0..;
         let absent = i64::try_from(num_present).expect("a batch in memory fits");
-        let place = |&present: &bool| match present {
-            true => next.next().expect("endless"),
-            false => absent,
+        let place = |&present: &bool| {
+            if present { next.next().expect("endless") } else { absent }
         };
         Self {
             places: present.iter().map(place).collect(),
@@ -81,7 +80,7 @@ mod tests {
         let device = Device::flex().autodiff();
         let pooled = Tensor::<2>::from_floats([[1.0], [2.0]], &device).require_grad();
         let tokens = Tensor::<3>::from_floats([[[3.0], [4.0]], [[5.0], [6.0]]], &device);
-        let mask = Tensor::from_bool([[true, false], [true, true]].into(), &device);
+        let mask = Tensor::from_bool([[true, false], [true, true]], &device);
         let encoded = Encoded { pooled: pooled.clone(), tokens, mask };
         let embedding = Rows::new(&[false, true, false, true], &device).scatter(encoded);
         assert_eq!(values(&embedding.pooled), [0.0, 1.0, 0.0, 2.0]);

@@ -182,7 +182,8 @@ impl StackedCnnConfig {
     fn blocks(&self) -> Result<Vec<BlockConfig>, ConfigError> {
         let number = self.num_conv_layers.unwrap_or(CHANNELS.len());
         in_range("num_conv_layers", number, 1..=MAX_CONVOLUTIONS)?;
-        let layers = self.conv_layers.clone().unwrap_or_else(|| vec![Default::default(); number]);
+        let layers =
+            self.conv_layers.clone().unwrap_or_else(|| vec![ConvolutionConfig::default(); number]);
         in_range("the number of `conv_layers`", layers.len(), 1..=MAX_CONVOLUTIONS)?;
         Ok(layers.iter().enumerate().map(|(index, layer)| self.block(index, layer)).collect())
     }

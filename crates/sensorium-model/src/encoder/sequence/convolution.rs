@@ -215,3 +215,87 @@ impl Window {
         (0..self.size).map(view).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{assert_close, values};
+
+    const PLAIN: TimeConvolutionConfig = TimeConvolutionConfig {
+        num_filters: 1,
+        filter_size: 1,
+        strides: 1,
+        padding: Padding::Same,
+        use_bias: false,
+        norm: None,
+        activation: Activation::Identity,
+        dropout: 0.0,
+        pool_function: PoolFunction::Max,
+        pool_size: 1,
+        pool_strides: 1,
+    };
+
+    /// What a kernel of powers of ten makes of the steps 1, 2, 3, ...: its digits are the steps
+    /// that each output saw. The row has `length` steps in a batch of 5.
+    fn digits(config: TimeConvolutionConfig, length: i32) -> (Vec<f32>, i64) {
+        let device = Device::flex();
+        let mut layer = TimeConvolution::build(config, 1, &device).unwrap();
+        let kernel: Vec<f32> =
+            (0..config.filter_size).rev().map(|digit| 10f32.powf(digit as f32)).collect();
+        let kernel = Tensor::<1>::from_floats(kernel.as_slice(), &device);
+        layer.weight = Param::from_tensor(kernel.unsqueeze_dim(1));
+        let lengths = Tensor::<1, Int>::from_ints([length], &device);
+        let steps = Tensor::from_floats([[[1.0], [2.0], [3.0], [4.0], [5.0]]], &device);
+        let read = layer.forward(TimeSteps::new(steps, lengths));
+        (values(&read.values()), read.lengths().into_scalar())
+    }
+
+    #[test]
+    fn a_kernel_sees_the_steps_around_and_zeros_beyond_the_row() {
+        let same = TimeConvolutionConfig { filter_size: 3, ..PLAIN };
+        assert_eq!(digits(same, 5), (vec![12.0, 123.0, 234.0, 345.0, 450.0], 5));
+        assert_eq!(digits(same, 3), (vec![12.0, 123.0, 230.0, 0.0, 0.0], 3));
+        let even = TimeConvolutionConfig { filter_size: 2, ..PLAIN };
+        assert_eq!(digits(even, 3), (vec![12.0, 23.0, 30.0, 0.0, 0.0], 3));
+    }
+
+    #[test]
+    fn valid_padding_keeps_whole_windows_and_one_where_there_is_none() {
+        let valid = TimeConvolutionConfig { filter_size: 3, padding: Padding::Valid, ..PLAIN };
+        assert_eq!(digits(valid, 5), (vec![123.0, 234.0, 345.0], 3));
+        assert_eq!(digits(valid, 4), (vec![123.0, 234.0, 0.0], 2));
+        assert_eq!(digits(valid, 2), (vec![120.0, 0.0, 0.0], 1));
+        let strided = TimeConvolutionConfig { strides: 2, ..valid };
+        assert_eq!(digits(strided, 5), (vec![123.0, 345.0], 2));
+    }
+
+    #[test]
+    fn zeros_on_both_sides_count_as_steps() {
+        let config = TimeConvolutionConfig { filter_size: 3, padding: Padding::Zeros(2), ..PLAIN };
+        let expected = vec![1.0, 12.0, 120.0, 200.0, 0.0, 0.0, 0.0];
+        assert_eq!(digits(config, 2), (expected, 4));
+    }
+
+    #[test]
+    fn pooling_reads_real_steps_only_and_leaves_none_out() {
+        let max = TimeConvolutionConfig { pool_size: 2, pool_strides: 2, ..PLAIN };
+        assert_eq!(digits(max, 5), (vec![2.0, 4.0, 5.0], 3));
+        assert_eq!(digits(max, 3), (vec![2.0, 3.0, 0.0], 2));
+        let mean = TimeConvolutionConfig { pool_function: PoolFunction::Average, ..max };
+        assert_eq!(digits(mean, 3), (vec![1.5, 3.0, 0.0], 2));
+        let overlapping = TimeConvolutionConfig { pool_size: 3, pool_strides: 2, ..mean };
+        assert_eq!(digits(overlapping, 4), (vec![2.0, 3.5, 0.0], 2));
+    }
+
+    #[test]
+    fn the_largest_of_negative_steps_is_negative() {
+        let device = Device::flex();
+        let config = TimeConvolutionConfig { pool_size: 2, pool_strides: 2, ..PLAIN };
+        let mut layer = TimeConvolution::build(config, 1, &device).unwrap();
+        layer.weight = Param::from_tensor(Tensor::from_floats([[-1.0]], &device));
+        let steps = Tensor::from_floats([[[1.0], [2.0], [3.0], [4.0]]], &device);
+        let lengths = Tensor::<1, Int>::from_ints([3], &device);
+        let read = layer.forward(TimeSteps::new(steps, lengths));
+        assert_close("pooled", &read.values(), &[-1.0, -3.0], 0.0);
+    }
+}

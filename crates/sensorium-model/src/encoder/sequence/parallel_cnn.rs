@@ -125,7 +125,10 @@ impl ParallelCnnConfig {
     fn convolutions(&self) -> Result<Vec<TimeConvolutionConfig>, ConfigError> {
         let number = self.num_conv_layers.unwrap_or(FILTER_SIZES.len());
         in_range("num_conv_layers", number, 1..=MAX_CONVOLUTIONS)?;
-        let layers = self.conv_layers.clone().unwrap_or_else(|| vec![Default::default(); number]);
+        let layers = self
+            .conv_layers
+            .clone()
+            .unwrap_or_else(|| vec![ParallelConvolutionConfig::default(); number]);
         in_range("the number of `conv_layers`", layers.len(), 1..=MAX_CONVOLUTIONS)?;
         let convolutions: Vec<_> = layers
             .iter()

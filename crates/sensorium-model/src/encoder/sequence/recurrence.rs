@@ -202,3 +202,107 @@ fn split_time(values: Tensor<3>) -> Vec<Tensor<2>> {
     steps.extend(split_time(values.narrow(0, half, length - half)));
     steps
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Int;
+
+    use super::*;
+    use crate::testkit::values;
+
+    const SIZES: RecurrenceSizes = RecurrenceSizes { input_width: 2, state_size: 3 };
+
+    /// The states of one row, number by number, as the papers and PyTorch's manual write them.
+    fn reference(layer: &Recurrence, inputs: &[[f32; 2]]) -> Vec<Vec<f32>> {
+        let product = |vector: &[f32], weight: &Param<Tensor<2>>, bias: &Param<Tensor<1>>| {
+            let (weight, mut sums) = (values(&weight.val()), values(&bias.val()));
+            for (row, number) in vector.iter().enumerate() {
+                for (column, sum) in sums.iter_mut().enumerate().take(sums_width(&weight, vector)) {
+                    *sum += number * weight[row * sums_width(&weight, vector) + column];
+                }
+            }
+            sums
+        };
+        let sigmoid = |value: f32| 1.0 / (1.0 + (-value).exp());
+        let (mut hidden, mut cell) = (vec![0f32; 3], vec![0f32; 3]);
+        let mut states = Vec::new();
+        for input in inputs {
+            let x = product(input, &layer.input_weight, &layer.input_bias);
+            let h = product(&hidden, &layer.state_weight, &layer.state_bias);
+            for at in 0..3 {
+                let sum = |gate: usize| x[gate * 3 + at] + h[gate * 3 + at];
+                hidden[at] = match layer.cell_type {
+                    CellType::Rnn => sum(0).tanh(),
+                    CellType::Gru => {
+                        let (reset, update) = (sigmoid(sum(0)), sigmoid(sum(1)));
+                        let candidate = (x[6 + at] + reset * h[6 + at]).tanh();
+                        (1.0 - update) * candidate + update * hidden[at]
+                    }
+                    CellType::Lstm => {
+                        cell[at] = sigmoid(sum(1)) * cell[at] + sigmoid(sum(0)) * sum(2).tanh();
+                        sigmoid(sum(3)) * cell[at].tanh()
+                    }
+                };
+            }
+            states.push(hidden.clone());
+        }
+        states
+    }
+
+    fn sums_width(weight: &[f32], vector: &[f32]) -> usize {
+        weight.len() / vector.len()
+    }
+
+    fn inputs() -> [[f32; 2]; 5] {
+        std::array::from_fn(|step| [(step as f32).sin(), 1.0 - step as f32 * 0.5])
+    }
+
+    fn read(layer: &Recurrence, length: i32) -> (Vec<f32>, Vec<f32>) {
+        let device = Device::flex();
+        let lengths = Tensor::<1, Int>::from_ints([length], &device);
+        let steps = TimeSteps::new(Tensor::from_floats([inputs()], &device), lengths);
+        let read = layer.forward(&steps);
+        (values(&read.states), values(&read.last))
+    }
+
+    #[track_caller]
+    fn assert_near(actual: &[f32], expected: &[f32]) {
+        for (got, want) in actual.iter().zip(expected) {
+            assert!((got - want).abs() < 1e-6, "{actual:?} and {expected:?}");
+        }
+    }
+
+    #[test]
+    fn each_cell_computes_what_its_paper_says() {
+        for cell_type in [CellType::Rnn, CellType::Lstm, CellType::Gru] {
+            let layer = Recurrence::new(cell_type, Direction::Forwards, SIZES, &Device::flex());
+            let expected = reference(&layer, &inputs());
+            let (states, last) = read(&layer, 5);
+            assert_near(&states, &expected.concat());
+            assert_near(&last, &expected[4]);
+        }
+    }
+
+    #[test]
+    fn the_last_state_is_the_one_at_the_end_of_the_row() {
+        for cell_type in [CellType::Rnn, CellType::Lstm, CellType::Gru] {
+            let layer = Recurrence::new(cell_type, Direction::Forwards, SIZES, &Device::flex());
+            let expected = reference(&layer, &inputs()[..3]);
+            assert_near(&read(&layer, 3).1, &expected[2]);
+        }
+    }
+
+    #[test]
+    fn backwards_starts_at_the_end_of_the_row() {
+        for cell_type in [CellType::Rnn, CellType::Lstm, CellType::Gru] {
+            let layer = Recurrence::new(cell_type, Direction::Backwards, SIZES, &Device::flex());
+            let mut reversed = inputs()[..3].to_vec();
+            reversed.reverse();
+            let mut expected = reference(&layer, &reversed);
+            let (states, last) = read(&layer, 3);
+            assert_near(&last, &expected[2]);
+            expected.reverse();
+            assert_near(&states[..9], &expected.concat());
+        }
+    }
+}

@@ -146,7 +146,10 @@ impl StackedCnnConfig {
     fn convolutions(&self) -> Result<Vec<TimeConvolutionConfig>, ConfigError> {
         let number = self.num_conv_layers.unwrap_or(NUM_LAYERS);
         in_range("num_conv_layers", number, 1..=MAX_CONVOLUTIONS)?;
-        let layers = self.conv_layers.clone().unwrap_or_else(|| vec![Default::default(); number]);
+        let layers = self
+            .conv_layers
+            .clone()
+            .unwrap_or_else(|| vec![StackedConvolutionConfig::default(); number]);
         in_range("the number of `conv_layers`", layers.len(), 1..=MAX_CONVOLUTIONS)?;
         let convolutions = layers.iter().enumerate();
         Ok(convolutions.map(|(index, layer)| self.convolution(index, layer)).collect())
