@@ -329,11 +329,12 @@ pub(super) mod tests {
         }
     }
 
-    /// A gray JPEG of 2 x 3 flat blocks (width 16, height 24) whose EXIF block has `orientation`.
+    /// A gray JPEG of flat blocks, 2 across and 3 down, 36 times 1 to 6, whose EXIF block has
+    /// `orientation`.
     fn oriented_jpeg(orientation: u8) -> Vec<u8> {
-        let blocks = [[20, 60], [100, 140], [180, 220]];
+        let blocks = [[1, 2], [3, 4], [5, 6]];
         let gray: Vec<u8> =
-            (0..24 * 16).map(|place| blocks[place / 16 / 8][place % 16 / 8]).collect();
+            (0..24 * 16).map(|place| 36 * blocks[place / 16 / 8][place % 16 / 8]).collect();
         let mut file = Vec::new();
         let mut encoder = JpegEncoder::new_with_quality(&mut file, 100);
         encoder.encode(&gray, 16, 24, ExtendedColorType::L8).unwrap();
@@ -353,24 +354,23 @@ pub(super) mod tests {
 
     #[test]
     fn all_eight_orientations_are_obeyed() {
-        let (a, b, c, d, e, f) = (20_u8, 60, 100, 140, 180, 220);
-        let lying = vec![vec![a, b], vec![c, d], vec![e, f]];
+        let lying = vec![vec![1_u8, 2], vec![3, 4], vec![5, 6]];
         for (orientation, expected) in [
             (0, lying.clone()), // no such orientation: as it lies
             (1, lying),
-            (2, vec![vec![b, a], vec![d, c], vec![f, e]]),
-            (3, vec![vec![f, e], vec![d, c], vec![b, a]]),
-            (4, vec![vec![e, f], vec![c, d], vec![a, b]]),
-            (5, vec![vec![a, c, e], vec![b, d, f]]),
-            (6, vec![vec![e, c, a], vec![f, d, b]]),
-            (7, vec![vec![f, d, b], vec![e, c, a]]),
-            (8, vec![vec![b, d, f], vec![a, c, e]]),
+            (2, vec![vec![2, 1], vec![4, 3], vec![6, 5]]),
+            (3, vec![vec![6, 5], vec![4, 3], vec![2, 1]]),
+            (4, vec![vec![5, 6], vec![3, 4], vec![1, 2]]),
+            (5, vec![vec![1, 3, 5], vec![2, 4, 6]]),
+            (6, vec![vec![5, 3, 1], vec![6, 4, 2]]),
+            (7, vec![vec![6, 4, 2], vec![5, 3, 1]]),
+            (8, vec![vec![2, 4, 6], vec![1, 3, 5]]),
         ] {
             let picture = decode_bytes(&oriented_jpeg(orientation), Limits::default()).unwrap();
             let size = (picture.height(), picture.width());
             assert_eq!(size, (8 * expected.len(), 8 * expected[0].len()), "{orientation}");
             for (place, pixel) in picture.pixels().chunks(3).enumerate() {
-                let block = expected[place / size.1 / 8][place % size.1 / 8];
+                let block = 36 * expected[place / size.1 / 8][place % size.1 / 8];
                 assert!(pixel[0].abs_diff(block) <= 1, "{orientation} at {place}");
             }
         }
