@@ -82,6 +82,7 @@ fn logits(model: &Model, batches: &[FeatureBatch], device: &Device) -> Vec<Tenso
 
 fn accuracy_after_training(task: Task) -> f64 {
     let device = Device::flex().autodiff();
+    device.seed(1);
     let mut model = Model::build(&spec(), &device).expect("a valid spec");
     let mut optimizer = AdamW::new(AdamWConfig::default());
     for step in 0..400 {

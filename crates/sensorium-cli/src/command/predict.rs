@@ -1,7 +1,7 @@
 //! `sensorium predict`.
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write, stdout};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,15 +23,45 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
     if let Some(path) = &arguments.dataset {
         note_absent_columns(&predictor, &table, &path.display().to_string());
     }
+    if arguments.output.is_none() && arguments.dataset.is_none() && stdout().is_terminal() {
+        return print_row(&predictor, &table);
+    }
     let mut sink = match &arguments.output {
         Some(path) => Sink::File(TableWriter::create(path, columns(&predictor))?),
-        None => Sink::Lines(BufWriter::new(std::io::stdout())),
+        None => Sink::Lines(BufWriter::new(stdout())),
     };
     let rows: Vec<usize> = (0..table.num_rows()).collect();
     let left_out = predict(&predictor, &table, &rows, arguments.on_error.on_error, &mut sink)?;
     sink.finish()?;
     note_left_out(&left_out);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows a person one row's predictions, the most probable classes first.
+fn print_row(predictor: &Predictor, table: &Table) -> Result<ExitCode, Failure> {
+    let outputs = predictor.config().output_features.iter().zip(&predictor.fitted().targets);
+    for prediction in predictor.predict(table)? {
+        for ((feature, target), prediction) in outputs.clone().zip(&prediction) {
+            super::print(&format!("{}\n{}", feature.name, shown(prediction, target.classes())))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(prediction: &Prediction, classes: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut classes: Vec<(&String, f32)> = match prediction {
+        Prediction::Number(value) => return format!("  {value}"),
+        Prediction::Category { probabilities, .. } => {
+            classes.iter().zip(probabilities.iter().copied()).collect()
+        }
+        Prediction::Binary { probability, .. } => {
+            classes.iter().zip([1.0 - probability, *probability]).collect()
+        }
+    };
+    classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let lines = classes.iter().take(SHOWN).map(|(class, p)| format!("  {p:.3}  {class}"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Writes the predictions of `rows` as a table.
