@@ -37,15 +37,6 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    /// All of `rows` count.
-    pub(crate) fn all(rows: usize, device: &Device) -> Self {
-        Self {
-            share: Tensor::full([1, rows], 1.0 / rows as f64, device),
-            at_most: rows,
-            count: Tensor::full([1], rows as f64, device),
-        }
-    }
-
     /// The rows where `weights` is 1 count, and those where it is 0 do not: `[N]`.
     pub(crate) fn where_one(weights: Tensor<1>) -> Self {
         let [rows] = weights.dims();
@@ -163,7 +154,7 @@ mod tests {
         let device = training();
         let norm = BatchNorm::new(2, &device);
         let batch = Tensor::<2>::from_floats([[1.0, 10.0], [3.0, 10.0]], &device);
-        let normed = norm.forward(batch, || Counted::all(2, &device));
+        let normed = norm.forward(batch, || Counted::where_one(Tensor::ones([2], &device)));
         // Variance 1 in the first channel and 0 in the second.
         assert_close("normed", &normed, &[-0.999_995, 0.0, 0.999_995, 0.0], 1e-6);
         assert_close("mean", &norm.running_mean.value(), &[0.2, 1.0], 1e-6);
@@ -177,10 +168,11 @@ mod tests {
         let (plain, padded) = (BatchNorm::new(1, &device), BatchNorm::new(1, &device));
         let rows = Tensor::<2>::from_floats([[1.0], [2.0], [6.0]], &device);
         let more = Tensor::<2>::from_floats([[1.0], [-900.0], [2.0], [6.0]], &device);
-        let expected = values(&plain.forward(rows, || Counted::all(3, &device)));
+        let expected =
+            values(&plain.forward(rows, || Counted::where_one(Tensor::ones([3], &device))));
         let weights = Tensor::<1>::from_floats([1.0, 0.0, 1.0, 1.0], &device);
         let actual = values(&padded.forward(more, || Counted::where_one(weights)));
-        assert_eq!([actual[0], actual[2], actual[3]], expected[..]);
+        assert_eq!(vec![actual[0], actual[2], actual[3]], expected);
         let mean = values(&plain.running_mean.value());
         assert_close("mean", &padded.running_mean.value(), &mean, 1e-6);
     }
@@ -190,7 +182,7 @@ mod tests {
         let device = training();
         let norm = BatchNorm::new(1, &device);
         let row = Tensor::<2>::from_floats([[5.0]], &device).require_grad();
-        let normed = norm.forward(row.clone(), || Counted::all(1, &device));
+        let normed = norm.forward(row.clone(), || Counted::where_one(Tensor::ones([1], &device)));
         assert_close("normed", &normed, &[4.999_975], 1e-5);
         let gradient = row.grad(&normed.sum().backward()).unwrap();
         assert!(values(&gradient)[0] > 0.9, "the value must be learned from");

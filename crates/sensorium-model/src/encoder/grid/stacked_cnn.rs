@@ -259,33 +259,32 @@ impl BlockConfig {
             let [before, after] = self.padding.around(kernel);
             slid(size + before + after, kernel, self.stride.sides()[side])
         });
-        let convolved = self.fits(height, width, map, "kernel_size", self.kernel_size)?;
+        let convolved = fitting([height, width], map, "kernel_size", self.kernel_size)?;
         let [height, width] = [0, 1].map(|side| {
             let kernel = self.pool_kernel_size.sides()[side];
             slid(convolved.sides()[side], kernel, self.pool_stride.sides()[side])
         });
-        self.fits(height, width, convolved, "pool_kernel_size", self.pool_kernel_size)
+        fitting([height, width], convolved, "pool_kernel_size", self.pool_kernel_size)
     }
+}
 
-    fn fits(
-        &self,
-        height: Option<usize>,
-        width: Option<usize>,
-        map: Extent,
-        key: &str,
-        window: Extent,
-    ) -> Result<Extent, ConfigError> {
-        if let (Some(height), Some(width)) = (height, width) {
-            return Ok(Extent { height, width });
-        }
-        Err(ConfigError::Conflict {
-            at: key.to_owned(),
-            problem: format!("a window of {window} pixels does not fit a map of {map}"),
-            advice: "use fewer layers or smaller windows, or larger pictures \
-                     (`preprocessing.height` and `preprocessing.width`)"
-                .to_owned(),
-        })
+/// The map that a window leaves, or why it leaves none.
+fn fitting(
+    sides: [Option<usize>; 2],
+    map: Extent,
+    key: &str,
+    window: Extent,
+) -> Result<Extent, ConfigError> {
+    if let [Some(height), Some(width)] = sides {
+        return Ok(Extent { height, width });
     }
+    Err(ConfigError::Conflict {
+        at: key.to_owned(),
+        problem: format!("a window of {window} pixels does not fit a map of {map}"),
+        advice: "use fewer layers or smaller windows, or larger pictures \
+                 (`preprocessing.height` and `preprocessing.width`)"
+            .to_owned(),
+    })
 }
 
 /// The number of places of a window of `kernel` pixels that slides over `size`, `None` where it

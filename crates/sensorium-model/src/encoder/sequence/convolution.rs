@@ -107,16 +107,16 @@ impl TimeConvolution {
     ///
     /// - `steps`: `[P, T, D]`
     /// - returns: `[P, U, num_filters]`; each row keeps at least one step
-    pub(crate) fn forward(&self, steps: TimeSteps) -> TimeSteps {
+    pub(crate) fn forward(&self, steps: &TimeSteps) -> TimeSteps {
         let steps = self.pool(self.convolve(steps));
         let steps = self.normalise(steps);
         let values = self.dropout.forward(self.config.activation.apply(steps.values()));
         steps.with(values)
     }
 
-    fn convolve(&self, steps: TimeSteps) -> TimeSteps {
+    fn convolve(&self, steps: &TimeSteps) -> TimeSteps {
         let window = Window::of_convolution(&self.config);
-        let columns = Tensor::cat(window.views(&steps, 0.0), 2); // [P, U, filter_size * D]
+        let columns = Tensor::cat(window.views(steps, 0.0), 2); // [P, U, filter_size * D]
         let [rows, outputs, fan_in] = columns.dims();
         let flat = columns.reshape([rows * outputs, fan_in]).matmul(self.weight.val());
         let flat = match &self.bias {
@@ -246,7 +246,7 @@ mod tests {
         layer.weight = Param::from_tensor(kernel.unsqueeze_dim(1));
         let lengths = Tensor::<1, Int>::from_ints([length], &device);
         let steps = Tensor::from_floats([[[1.0], [2.0], [3.0], [4.0], [5.0]]], &device);
-        let read = layer.forward(TimeSteps::new(steps, lengths));
+        let read = layer.forward(&TimeSteps::new(steps, lengths));
         (values(&read.values()), read.lengths().into_scalar())
     }
 
@@ -295,7 +295,7 @@ mod tests {
         layer.weight = Param::from_tensor(Tensor::from_floats([[-1.0]], &device));
         let steps = Tensor::from_floats([[[1.0], [2.0], [3.0], [4.0]]], &device);
         let lengths = Tensor::<1, Int>::from_ints([3], &device);
-        let read = layer.forward(TimeSteps::new(steps, lengths));
+        let read = layer.forward(&TimeSteps::new(steps, lengths));
         assert_close("pooled", &read.values(), &[-1.0, -3.0], 0.0);
     }
 }

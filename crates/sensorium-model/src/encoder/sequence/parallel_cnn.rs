@@ -226,7 +226,7 @@ impl SequenceEncoder for ParallelCnn {
         let steps = self.stem.forward(input);
         let steps = steps.with(self.dropout.forward(steps.values()));
         let read: Vec<TimeSteps> =
-            self.convolutions.iter().map(|layer| layer.forward(steps.clone())).collect();
+            self.convolutions.iter().map(|layer| layer.forward(&steps)).collect();
         let values = Tensor::cat(read.iter().map(TimeSteps::values).collect(), 2);
         self.head.forward(&read[0].with(values))
     }

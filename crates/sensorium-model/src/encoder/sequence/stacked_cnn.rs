@@ -227,7 +227,7 @@ impl SequenceEncoder for StackedCnn {
     fn forward(&self, input: SequenceBatch) -> Encoded {
         let steps = self.stem.forward(input);
         let steps = steps.with(self.dropout.forward(steps.values()));
-        let steps = self.convolutions.iter().fold(steps, |steps, layer| layer.forward(steps));
+        let steps = self.convolutions.iter().fold(steps, |steps, layer| layer.forward(&steps));
         self.head.forward(&steps)
     }
 
