@@ -64,7 +64,7 @@ pub fn write(
     Ok(write_atomically(path, &bytes)?)
 }
 
-/// Reads what [`write`] wrote and verifies all of it.
+/// Reads what [`write()`] wrote and verifies all of it.
 ///
 /// # Errors
 ///

@@ -535,7 +535,7 @@ mod tests {
         assert!(error.hint().unwrap().contains("log_mel"));
         let error = checked(json!({"window": "haning"})).unwrap_err();
         assert!(error.hint().unwrap().starts_with("did you mean `hann`?"), "{:?}", error.hint());
-        let error = checked(json!({"hop_lenght": 3})).unwrap_err();
+        let error = checked(json!({"hop_lenght": 3})).unwrap_err(); // typos: ignore
         assert!(error.hint().unwrap().starts_with("did you mean `hop_length`?"));
         assert!(mistake(json!({"ref": "min"})).starts_with("`ref` is `min`"));
     }
