@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::TensorData;
 use sensorium_bundle::sealed::{self, Kind};
 use sensorium_bundle::{BundleError, Config};
@@ -121,7 +122,8 @@ impl Checkpoint {
         Ok(State {
             progress: content.progress,
             optimizer: AdamW::load(optimizer, &fresh, take("optimizer"))?,
-            best: weights::load(fresh.clone(), best)?,
+            // `valid` before the next line: `fresh` and its clone share their running statistics.
+            best: weights::load(fresh.clone(), best)?.valid(),
             model: weights::load(fresh, model)?,
         })
     }

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use sensorium_bundle::{Predictor, loss_values};
@@ -150,7 +151,7 @@ impl<'a> Training<'a> {
         }
         let state = State {
             progress: Progress::new(self.plan.config.output_features.len()),
-            best: model.clone(),
+            best: model.valid(),
             optimizer: AdamW::new(self.optimizer()),
             model,
         };
@@ -273,7 +274,8 @@ impl<'a> Training<'a> {
         let history = &state.progress.history;
         let is_best = history.best_epoch(self.watched.goal()).is_none_or(|best| best == epoch);
         if is_best {
-            state.best = state.model.clone();
+            // Not `clone`: clones share the running statistics, which later epochs move on.
+            state.best = state.model.valid();
         }
         observer.on(Event::Epoch { epoch, record: &history.epochs[epoch], is_best });
         Ok(())

@@ -81,3 +81,31 @@ fn a_checkpoint_of_another_run_is_refused() {
     let errors = small.refused(&resume.concat());
     assert!(errors.contains("belongs to another dataset"), "{errors}");
 }
+
+/// Clones of a model share the running statistics of batch norm, so weights that are merely cloned
+/// at the best epoch would be judged with the statistics of the last one.
+#[test]
+fn the_bundle_is_the_model_of_the_best_epoch_and_not_of_a_later_one() {
+    let small = Small::new();
+    // The first epoch that gets every colour right is the best; the loss goes on falling.
+    let watched =
+        ["--set", "trainer.validation_field=colour", "--set", "trainer.validation_metric=accuracy"];
+    small.train(&[EPOCHS, &watched].concat());
+    let curves = small.read("results/experiment_run/training_statistics.json");
+    let curves: serde_json::Value = serde_json::from_str(&curves).unwrap();
+    let curve = |output: &str, metric: &str| -> Vec<f64> {
+        let values = curves["validation"][output][metric].as_array().unwrap();
+        values.iter().map(|value| value.as_f64().unwrap()).collect()
+    };
+    let (losses, accuracies) = (curve("combined", "loss"), curve("colour", "accuracy"));
+    let highest = accuracies.iter().copied().fold(0.0, f64::max);
+    let best = accuracies.iter().position(|&accuracy| accuracy >= highest).unwrap();
+    assert!(best + 1 < losses.len(), "the last epoch is the best: {accuracies:?}");
+
+    let evaluate = ["evaluate", "--model_path", "results/experiment_run", "--dataset", "table.csv"];
+    let validation = ["--split", "validation", "--output_directory", "again"];
+    small.succeed(&[&evaluate[..], &validation].concat());
+    let again: serde_json::Value =
+        serde_json::from_str(&small.read("again/test_statistics.json")).unwrap();
+    assert_eq!(again["combined"]["loss"], losses[best], "epoch {best} of {losses:?}");
+}
