@@ -1,0 +1,67 @@
+//! Plain arrays of 32-bit floats, and how tensors become them.
+
+use burn::backend::Flex;
+use burn::tensor::{Bytes, DType, Shape, Tensor};
+use burn_flex::{FlexTensor, Layout};
+
+/// A dense array, last axis fastest; a clone shares the numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Array {
+    tensor: FlexTensor,
+}
+
+impl Array {
+    /// # Panics
+    ///
+    /// If `dims` do not hold as many values.
+    pub(crate) fn new(values: Vec<f32>, dims: &[usize]) -> Self {
+        assert_eq!(values.len(), dims.iter().product::<usize>(), "the values of {dims:?}");
+        let layout = Layout::contiguous(Shape::from(dims.to_vec()));
+        Self { tensor: FlexTensor::new(Bytes::from_elems(values), layout, DType::F32) }
+    }
+
+    /// The numbers of a tensor on the CPU, without its gradients.
+    pub(crate) fn of<const D: usize>(tensor: Tensor<D>) -> Self {
+        let tensor = if tensor.device().is_autodiff() { tensor.inner() } else { tensor };
+        let primitive = tensor.try_into_primitive::<Flex>().expect("checked by `runs_here`");
+        Self::from(primitive)
+    }
+
+    pub(crate) fn values(&self) -> &[f32] {
+        self.tensor.as_slice().expect("an array is dense and of 32-bit floats")
+    }
+
+    pub(crate) fn dims(&self) -> &[usize] {
+        self.tensor.layout().shape().as_slice()
+    }
+
+    /// The sizes of all `D` axes.
+    ///
+    /// # Panics
+    ///
+    /// If there are not `D`.
+    pub(crate) fn shape<const D: usize>(&self) -> [usize; D] {
+        self.dims().try_into().expect("an operation knows the rank of its inputs")
+    }
+
+    /// The numbers, to be changed in place where nobody else holds them, and a copy elsewhere.
+    pub(crate) fn into_values(self) -> Vec<f32> {
+        let data = self.tensor.into_data();
+        data.try_into_vec().expect("an array is of 32-bit floats")
+    }
+
+    /// The same numbers under other axes.
+    pub(crate) fn reshaped(&self, dims: &[usize]) -> Self {
+        Self { tensor: self.tensor.reshape(Shape::from(dims.to_vec())) }
+    }
+
+    pub(crate) fn into_tensor(self) -> FlexTensor {
+        self.tensor
+    }
+}
+
+impl From<FlexTensor> for Array {
+    fn from(tensor: FlexTensor) -> Self {
+        Self { tensor: tensor.to_contiguous() }
+    }
+}

@@ -1,0 +1,266 @@
+//! Products of a packed left side with a right side that is packed block by block.
+//!
+//! Each number of the output is summed over the same blocks of steps in the same order, however
+//! the work is shared out, so that the result does not depend on the number of threads.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::packed::{PackedRows, Panel, View};
+use super::tile::Strip;
+use crate::scratch::{Shared, with_scratch};
+
+/// Steps that are summed before the next block of the right side: a panel of so many steps and
+/// one tile wide stays in the first-level cache.
+const DEPTH: usize = 256;
+/// Columns of the largest block of the right side: so many for [`DEPTH`] steps fit a half of the
+/// second-level cache.
+const COLUMNS: usize = 512;
+/// Products with fewer multiplications than this are not worth a second thread.
+const PARALLEL: usize = 1 << 18;
+
+/// The right side of a product.
+pub(crate) trait Columns: Sync {
+    /// What a block of columns needs before its steps are packed.
+    type Block;
+
+    /// The number of columns.
+    fn columns(&self) -> usize;
+
+    /// Prepares a range of columns.
+    fn block(&self, columns: Range<usize>) -> Self::Block;
+
+    /// Writes the numbers of the columns from `first` on (at most `width`) at `steps`: for each
+    /// step, one number for each column, `width` apart. Numbers of columns past the end are of no
+    /// meaning.
+    fn pack(
+        &self,
+        block: &mut Self::Block,
+        first: usize,
+        width: usize,
+        steps: Range<usize>,
+        panel: &mut [f32],
+    );
+}
+
+/// Where the output of a product goes.
+pub(crate) trait Output: Sync {
+    /// The place of `rows` by `columns` as a pointer and a row stride, where each row's columns
+    /// follow each other without gaps.
+    fn direct(&self, rows: Range<usize>, columns: Range<usize>) -> Option<(*mut f32, usize)>;
+
+    /// Writes or adds a tile (`stride` floats from row to row) that has no direct place.
+    fn scatter(&self, tile: &[f32], stride: usize, rows: Range<usize>, columns: Range<usize>, add: bool);
+
+    /// Does what comes after the sums of `columns` of all rows are made.
+    fn finish(&self, _rows: Range<usize>, _columns: Range<usize>) {}
+}
+
+/// Writes `left × right` to `output`, which holds nothing before.
+pub(crate) fn multiply<C: Columns>(left: &PackedRows, right: &C, output: &impl Output) {
+    let work = left.rows * left.depth * right.columns();
+    if work == 0 {
+        return;
+    }
+    let blocks = Blocks::new(left, right.columns(), work);
+    let run = |index: usize| {
+        let (panels, columns) = blocks.at(index);
+        multiply_block(left, right, output, panels, columns);
+    };
+    if blocks.len() == 1 {
+        run(0);
+    } else {
+        (0..blocks.len()).into_par_iter().with_max_len(1).for_each(run);
+    }
+}
+
+/// How a product is cut up for several threads.
+struct Blocks {
+    num_panels: usize,
+    panels_each: usize,
+    num_columns: usize,
+    columns_each: usize,
+}
+
+impl Blocks {
+    fn new(left: &PackedRows, num_columns: usize, work: usize) -> Self {
+        let (num_panels, tile) = (left.num_panels(), left.tiles.columns);
+        let whole = Self {
+            num_panels,
+            panels_each: num_panels,
+            num_columns,
+            columns_each: COLUMNS.min(num_columns.next_multiple_of(tile)),
+        };
+        let threads = rayon::current_num_threads();
+        if work < PARALLEL || threads == 1 {
+            // One thread still goes block by block.
+            return whole;
+        }
+        let wanted = threads * 4;
+        let column_tiles = num_columns.div_ceil(tile);
+        // Enough blocks for all threads, of columns where there are many, and then of rows.
+        let columns_each = column_tiles.div_ceil(wanted).clamp(2, COLUMNS / tile) * tile;
+        let column_blocks = num_columns.div_ceil(columns_each);
+        let panels_each = num_panels.div_ceil(wanted.div_ceil(column_blocks)).max(1);
+        Self { panels_each, columns_each, ..whole }
+    }
+
+    fn column_blocks(&self) -> usize {
+        self.num_columns.div_ceil(self.columns_each)
+    }
+
+    fn len(&self) -> usize {
+        self.column_blocks() * self.num_panels.div_ceil(self.panels_each)
+    }
+
+    fn at(&self, index: usize) -> (Range<usize>, Range<usize>) {
+        let cut = |index: usize, each: usize, all: usize| index * each..all.min((index + 1) * each);
+        let (rows, columns) = (index / self.column_blocks(), index % self.column_blocks());
+        (
+            cut(rows, self.panels_each, self.num_panels),
+            cut(columns, self.columns_each, self.num_columns),
+        )
+    }
+}
+
+fn multiply_block<C: Columns>(
+    left: &PackedRows,
+    right: &C,
+    output: &impl Output,
+    panels: Range<usize>,
+    columns: Range<usize>,
+) {
+    let width = left.tiles.columns;
+    let tiles = columns.len().div_ceil(width);
+    // Blocks of about the same depth, so that the last is not a stump.
+    let depth = left.depth.div_ceil(left.depth.div_ceil(DEPTH));
+    let mut block = right.block(columns.clone());
+    with_scratch(tiles * depth * width, |packed| {
+        for start in (0..left.depth).step_by(depth) {
+            let steps = start..left.depth.min(start + depth);
+            for (tile, panel) in packed.chunks_exact_mut(depth * width).enumerate() {
+                let first = columns.start + tile * width;
+                right.pack(&mut block, first, width, steps.clone(), panel);
+            }
+            for (tile, panel) in packed.chunks_exact(depth * width).enumerate() {
+                let first = columns.start + tile * width;
+                let tile_columns = first..columns.end.min(first + width);
+                for index in panels.clone() {
+                    let rows = left.panel(index);
+                    multiply_tile(left, rows, panel, steps.clone(), output, tile_columns.clone());
+                }
+            }
+        }
+    });
+    let last = left.panel(panels.end - 1);
+    output.finish(left.panel(panels.start).first..last.first + last.rows, columns);
+}
+
+fn multiply_tile(
+    left: &PackedRows,
+    rows: Panel,
+    right: &[f32],
+    steps: Range<usize>,
+    output: &impl Output,
+    columns: Range<usize>,
+) {
+    let width = left.tiles.columns;
+    let multiply = left.tiles.of_rows(rows.rows);
+    let add = steps.start > 0;
+    let strip = Strip::dense(rows.from_step(steps.start), right.as_ptr(), steps.len(), width);
+    let row_range = rows.first..rows.first + rows.rows;
+    let direct = (columns.len() == width)
+        .then(|| output.direct(row_range.clone(), columns.clone()))
+        .flatten();
+    if let Some((place, stride)) = direct {
+        // SAFETY: `Tiles::current` chose tiles of this machine; the panels hold all steps; and
+        // `direct` gives a place for all rows and columns that no other thread has.
+        unsafe { multiply(strip, place, stride, add) };
+        return;
+    }
+    let mut tile = [0.0; 14 * 32];
+    // SAFETY: as above, and no tile is larger than 14 rows of 32 columns.
+    unsafe { multiply(strip, tile.as_mut_ptr(), width, false) };
+    output.scatter(&tile, width, row_range, columns, add);
+}
+
+/// The columns of a matrix.
+pub(crate) struct MatrixColumns<'a>(pub(crate) View<'a>);
+
+impl Columns for MatrixColumns<'_> {
+    type Block = ();
+
+    fn columns(&self) -> usize {
+        self.0.columns
+    }
+
+    fn block(&self, _: Range<usize>) {}
+
+    fn pack(
+        &self,
+        (): &mut (),
+        first: usize,
+        width: usize,
+        steps: Range<usize>,
+        panel: &mut [f32],
+    ) {
+        let View { values, columns, row_stride, column_stride, .. } = self.0;
+        let len = width.min(columns - first);
+        for (step, numbers) in steps.zip(panel.chunks_exact_mut(width)) {
+            let row = &values[step * row_stride + first * column_stride..];
+            if column_stride == 1 {
+                numbers[..len].copy_from_slice(&row[..len]);
+            } else {
+                for (column, number) in numbers[..len].iter_mut().enumerate() {
+                    *number = row[column * column_stride];
+                }
+            }
+        }
+    }
+}
+
+/// A matrix without gaps.
+pub(crate) struct MatrixOutput {
+    values: Shared,
+    columns: usize,
+}
+
+impl MatrixOutput {
+    /// `values` are the rows of `columns` each.
+    pub(crate) fn new(values: &mut [f32], columns: usize) -> Self {
+        Self { values: Shared::new(values), columns }
+    }
+
+    /// The numbers of a row from `columns.start` to `columns.end`.
+    ///
+    /// # Safety
+    ///
+    /// No other thread has them, and they are written.
+    #[allow(clippy::mut_from_ref, reason = "the caller promises that nobody else has them")]
+    pub(crate) unsafe fn row(&self, row: usize, columns: Range<usize>) -> &mut [f32] {
+        let first = self.values.pointer().wrapping_add(row * self.columns + columns.start);
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(first, columns.len()) }
+    }
+}
+
+impl Output for MatrixOutput {
+    fn direct(&self, rows: Range<usize>, columns: Range<usize>) -> Option<(*mut f32, usize)> {
+        let first = rows.start * self.columns + columns.start;
+        Some((self.values.pointer().wrapping_add(first), self.columns))
+    }
+
+    fn scatter(&self, tile: &[f32], stride: usize, rows: Range<usize>, columns: Range<usize>, add: bool) {
+        for (row, sums) in rows.zip(tile.chunks(stride)) {
+            let first = self.values.pointer().wrapping_add(row * self.columns);
+            for (column, sum) in columns.clone().zip(sums) {
+                // SAFETY: the tile is this thread's alone, and inside the matrix.
+                unsafe {
+                    let at = first.add(column);
+                    at.write(if add { *at + sum } else { *sum });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The innermost step: one tile of a product, kept in registers while its sums are made.
+//!
+//! A tile is as many rows as leave two registers for the columns and one for the row's number, and
+//! two registers wide. Source of the scheme: Goto and van de Geijn 2008, "Anatomy of
+//! High-Performance Matrix Multiplication" (<https://doi.org/10.1145/1356052.1356053>), section 6.
+
+use super::vector::{Four, Vector};
+use crate::instruction_set::InstructionSet;
+
+/// What a tile is summed over: `runs` runs of `len` steps.
+///
+/// At each step the left side has one number for each row, next to each other, and the right side
+/// one for each column, next to each other. The left side goes on without gaps; the right side
+/// moves by `right_step` at each step and starts `right_run` further on at each run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strip {
+    pub(crate) left: *const f32,
+    pub(crate) right: *const f32,
+    pub(crate) len: usize,
+    pub(crate) right_step: usize,
+    pub(crate) runs: usize,
+    pub(crate) right_run: usize,
+}
+
+impl Strip {
+    /// `len` steps over operands without gaps, of tiles `columns` wide.
+    pub(crate) fn dense(left: *const f32, right: *const f32, len: usize, columns: usize) -> Self {
+        Self { left, right, len, right_step: columns, runs: 1, right_run: 0 }
+    }
+}
+
+/// Writes a tile, or adds it to what is there.
+///
+/// # Safety
+///
+/// The instruction set must be there; the strip's pointers must hold what it says, and the output
+/// all columns of as many rows as the function is for, `stride` floats apart.
+pub(crate) type TileFn = unsafe fn(strip: Strip, output: *mut f32, stride: usize, add: bool);
+
+/// The tiles of an instruction set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tiles {
+    /// The function for a tile of one row, of two, and so on.
+    by_rows: &'static [TileFn],
+    /// The columns of every tile.
+    pub(crate) columns: usize,
+}
+
+impl Tiles {
+    pub(crate) fn current() -> Self {
+        match InstructionSet::current() {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => Self { by_rows: &avx512::BY_ROWS, columns: 32 },
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => Self { by_rows: &avx2::BY_ROWS, columns: 16 },
+            _ => Self { by_rows: &portable::BY_ROWS, columns: 8 },
+        }
+    }
+
+    /// The most rows of a tile.
+    pub(crate) const fn rows(self) -> usize {
+        self.by_rows.len()
+    }
+
+    /// The function for tiles of `rows` rows, from 1 to [`Tiles::rows`].
+    pub(crate) fn of_rows(self, rows: usize) -> TileFn {
+        self.by_rows[rows - 1]
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
+unsafe fn tile<V: Vector, const ROWS: usize>(
+    strip: Strip,
+    output: *mut f32,
+    stride: usize,
+    add: bool,
+) {
+    // SAFETY: every pointer stays inside what the caller of a `TileFn` promises.
+    unsafe {
+        let mut sums = [[V::zero(); 2]; ROWS];
+        let mut left = strip.left;
+        for run in 0..strip.runs {
+            let mut right = strip.right.add(run * strip.right_run);
+            for _ in 0..strip.len {
+                let columns = [V::load(right), V::load(right.add(V::LANES))];
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    let number = V::splat(left.add(row));
+                    sums[0] = sums[0].fused(number, columns[0]);
+                    sums[1] = sums[1].fused(number, columns[1]);
+                }
+                left = left.add(ROWS);
+                right = right.wrapping_add(strip.right_step);
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            for (half, &sum) in sums.iter().enumerate() {
+                let at = output.add(row * stride + half * V::LANES);
+                let sum = if add { V::load(at).plus(sum) } else { sum };
+                sum.store(at);
+            }
+        }
+    }
+}
+
+macro_rules! tiles {
+    ($module:ident: $vector:ty, $number:literal [$($rows:literal)+] $(, $feature:literal)?) => {
+        mod $module {
+            use super::*;
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn of<const ROWS: usize>(strip: Strip, output: *mut f32, stride: usize, add: bool) {
+                // SAFETY: the caller's promise.
+                unsafe { tile::<$vector, ROWS>(strip, output, stride, add) }
+            }
+
+            pub(super) const BY_ROWS: [TileFn; $number] = [$(of::<$rows>),+];
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+tiles!(avx512: std::arch::x86_64::__m512, 14 [1 2 3 4 5 6 7 8 9 10 11 12 13 14], "avx512f");
+#[cfg(target_arch = "x86_64")]
+tiles!(avx2: std::arch::x86_64::__m256, 6 [1 2 3 4 5 6], "avx2,fma");
+tiles!(portable: Four, 4 [1 2 3 4]);

@@ -1,0 +1,131 @@
+//! The vector registers that a product is made in.
+
+/// One register of 32-bit floats.
+///
+/// # Safety
+///
+/// All functions need the instruction set of the type, and pointers to `LANES` floats of any
+/// alignment (one float for `splat`).
+pub(super) trait Vector: Copy {
+    const LANES: usize;
+
+    unsafe fn zero() -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// The float at `from` in every lane.
+    unsafe fn splat(from: *const f32) -> Self;
+    /// `self + a * b`, rounded once where the machine can.
+    unsafe fn fused(self, a: Self, b: Self) -> Self;
+    unsafe fn plus(self, other: Self) -> Self;
+}
+
+/// Four floats in plain code.
+#[derive(Clone, Copy)]
+pub(super) struct Four([f32; 4]);
+
+#[allow(clippy::inline_always, reason = "the caller has the instruction set, these have not")]
+impl Vector for Four {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self([0.0; 4])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        Self([unsafe { *from }; 4])
+    }
+
+    #[inline(always)]
+    unsafe fn fused(self, a: Self, b: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] + a.0[lane] * b.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! x86_vector {
+    ($register:ty, $lanes:literal, $zero:ident, $load:ident, $store:ident, $splat:ident, $fused:ident, $plus:ident) => {
+        #[allow(clippy::inline_always, reason = "the caller has the instruction set, these have not")]
+        impl Vector for $register {
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                // SAFETY: the caller's promise, here and below.
+                unsafe { std::arch::x86_64::$zero() }
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$load(from) }
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$store(to, self) }
+            }
+
+            #[inline(always)]
+            unsafe fn splat(from: *const f32) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$splat(*from) }
+            }
+
+            #[inline(always)]
+            unsafe fn fused(self, a: Self, b: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$fused(a, b, self) }
+            }
+
+            #[inline(always)]
+            unsafe fn plus(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$plus(self, other) }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+x86_vector!(
+    std::arch::x86_64::__m512,
+    16,
+    _mm512_setzero_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_set1_ps,
+    _mm512_fmadd_ps,
+    _mm512_add_ps
+);
+#[cfg(target_arch = "x86_64")]
+x86_vector!(
+    std::arch::x86_64::__m256,
+    8,
+    _mm256_setzero_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_set1_ps,
+    _mm256_fmadd_ps,
+    _mm256_add_ps
+);
