@@ -5,10 +5,14 @@
 //! plain arrays, and the same in Burn's own operations, which other devices run and which the
 //! tests compare with. `unsafe` is allowed in this crate alone.
 
+mod activation;
 mod array;
+mod convolution;
 mod instruction_set;
 mod operation;
 mod product;
 mod scratch;
 
+pub use activation::{Activation, activate, add_activate};
+pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused};
 pub use product::matmul;

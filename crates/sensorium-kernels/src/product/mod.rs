@@ -1,5 +1,6 @@
 //! Products of matrices.
 
+pub(crate) mod interleave;
 pub(crate) mod multiply;
 pub(crate) mod packed;
 pub(crate) mod tile;

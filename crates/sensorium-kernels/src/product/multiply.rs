@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::interleave::interleave;
 use super::packed::{PackedRows, Panel, View};
 use super::tile::Strip;
 use crate::scratch::{Shared, with_scratch};
@@ -207,16 +208,32 @@ impl Columns for MatrixColumns<'_> {
     ) {
         let View { values, columns, row_stride, column_stride, .. } = self.0;
         let len = width.min(columns - first);
-        for (step, numbers) in steps.zip(panel.chunks_exact_mut(width)) {
-            let row = &values[step * row_stride + first * column_stride..];
-            if column_stride == 1 {
-                numbers[..len].copy_from_slice(&row[..len]);
+        let source = &values[steps.start * row_stride + first * column_stride..];
+        if row_stride == 1 {
+            let panel = &mut panel[..steps.len() * width];
+            interleave(source, column_stride, len, panel, width);
+            return;
+        }
+        for (step, numbers) in panel.chunks_exact_mut(width).take(steps.len()).enumerate() {
+            let row = &source[step * row_stride..];
+            if column_stride == 1 && len == width {
+                copy_tile(row, numbers);
             } else {
                 for (column, number) in numbers[..len].iter_mut().enumerate() {
                     *number = row[column * column_stride];
                 }
             }
         }
+    }
+}
+
+/// Copies the columns of one step: always a number of whole registers, which a call to copy
+/// memory of any length would not know.
+#[inline]
+fn copy_tile(from: &[f32], to: &mut [f32]) {
+    let from = &from[..to.len()];
+    for (from, to) in from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0) {
+        *to = *from;
     }
 }
 

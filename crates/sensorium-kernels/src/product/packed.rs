@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::interleave::interleave;
 use super::tile::Tiles;
 use crate::scratch::Aligned;
 
@@ -107,11 +108,19 @@ impl PackedRows {
 
 fn pack(matrix: View<'_>, rows: std::ops::Range<usize>, panel: &mut [f32]) {
     let height = rows.len();
-    let first = &matrix.values[rows.start * matrix.row_stride..];
+    let source = &matrix.values[rows.start * matrix.row_stride..];
+    if matrix.column_stride == 1 {
+        interleave(source, matrix.row_stride, height, panel, height);
+        return;
+    }
     for (step, numbers) in panel.chunks_exact_mut(height).enumerate() {
-        let column = &first[step * matrix.column_stride..];
-        for (row, number) in numbers.iter_mut().enumerate() {
-            *number = column[row * matrix.row_stride];
+        let column = &source[step * matrix.column_stride..];
+        if matrix.row_stride == 1 {
+            numbers.copy_from_slice(&column[..height]);
+        } else {
+            for (row, number) in numbers.iter_mut().enumerate() {
+                *number = column[row * matrix.row_stride];
+            }
         }
     }
 }

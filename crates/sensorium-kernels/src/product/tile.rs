@@ -70,7 +70,7 @@ impl Tiles {
 
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-unsafe fn tile<V: Vector, const ROWS: usize>(
+unsafe fn tile<V: Vector, const ROWS: usize, const WIDE: usize>(
     strip: Strip,
     output: *mut f32,
     stride: usize,
@@ -78,24 +78,34 @@ unsafe fn tile<V: Vector, const ROWS: usize>(
 ) {
     // SAFETY: every pointer stays inside what the caller of a `TileFn` promises.
     unsafe {
-        let mut sums = [[V::zero(); 2]; ROWS];
+        // The output comes from far away; it is on its way while the sums are made.
+        for row in 0..ROWS {
+            for part in 0..WIDE {
+                V::prefetch(output.add(row * stride + part * V::LANES));
+            }
+        }
+        let mut sums = [[V::zero(); WIDE]; ROWS];
         let mut left = strip.left;
         for run in 0..strip.runs {
             let mut right = strip.right.add(run * strip.right_run);
             for _ in 0..strip.len {
-                let columns = [V::load(right), V::load(right.add(V::LANES))];
+                let mut columns = [V::zero(); WIDE];
+                for (part, column) in columns.iter_mut().enumerate() {
+                    *column = V::load(right.add(part * V::LANES));
+                }
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let number = V::splat(left.add(row));
-                    sums[0] = sums[0].fused(number, columns[0]);
-                    sums[1] = sums[1].fused(number, columns[1]);
+                    for (sum, &column) in sums.iter_mut().zip(&columns) {
+                        *sum = sum.fused(number, column);
+                    }
                 }
                 left = left.add(ROWS);
                 right = right.wrapping_add(strip.right_step);
             }
         }
         for (row, sums) in sums.iter().enumerate() {
-            for (half, &sum) in sums.iter().enumerate() {
-                let at = output.add(row * stride + half * V::LANES);
+            for (part, &sum) in sums.iter().enumerate() {
+                let at = output.add(row * stride + part * V::LANES);
                 let sum = if add { V::load(at).plus(sum) } else { sum };
                 sum.store(at);
             }
@@ -104,14 +114,14 @@ unsafe fn tile<V: Vector, const ROWS: usize>(
 }
 
 macro_rules! tiles {
-    ($module:ident: $vector:ty, $number:literal [$($rows:literal)+] $(, $feature:literal)?) => {
+    ($module:ident: $vector:ty, $wide:literal, $number:literal [$($rows:literal)+] $(, $feature:literal)?) => {
         mod $module {
             use super::*;
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn of<const ROWS: usize>(strip: Strip, output: *mut f32, stride: usize, add: bool) {
                 // SAFETY: the caller's promise.
-                unsafe { tile::<$vector, ROWS>(strip, output, stride, add) }
+                unsafe { tile::<$vector, ROWS, $wide>(strip, output, stride, add) }
             }
 
             pub(super) const BY_ROWS: [TileFn; $number] = [$(of::<$rows>),+];
@@ -120,7 +130,7 @@ macro_rules! tiles {
 }
 
 #[cfg(target_arch = "x86_64")]
-tiles!(avx512: std::arch::x86_64::__m512, 14 [1 2 3 4 5 6 7 8 9 10 11 12 13 14], "avx512f");
+tiles!(avx512: std::arch::x86_64::__m512, 2, 14 [1 2 3 4 5 6 7 8 9 10 11 12 13 14], "avx512f");
 #[cfg(target_arch = "x86_64")]
-tiles!(avx2: std::arch::x86_64::__m256, 6 [1 2 3 4 5 6], "avx2,fma");
-tiles!(portable: Four, 4 [1 2 3 4]);
+tiles!(avx2: std::arch::x86_64::__m256, 2, 6 [1 2 3 4 5 6], "avx2,fma");
+tiles!(portable: Four, 2, 4 [1 2 3 4]);

@@ -17,6 +17,8 @@ pub(super) trait Vector: Copy {
     /// `self + a * b`, rounded once where the machine can.
     unsafe fn fused(self, a: Self, b: Self) -> Self;
     unsafe fn plus(self, other: Self) -> Self;
+    /// Asks for the cache line of a float that will be used soon.
+    unsafe fn prefetch(of: *const f32);
 }
 
 /// Four floats in plain code.
@@ -59,6 +61,9 @@ impl Vector for Four {
     unsafe fn plus(self, other: Self) -> Self {
         Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
     }
+
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -102,6 +107,12 @@ macro_rules! x86_vector {
             unsafe fn plus(self, other: Self) -> Self {
                 // SAFETY: as above.
                 unsafe { std::arch::x86_64::$plus(self, other) }
+            }
+
+            #[inline(always)]
+            unsafe fn prefetch(of: *const f32) {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::_mm_prefetch(of.cast(), std::arch::x86_64::_MM_HINT_T0) }
             }
         }
     };
