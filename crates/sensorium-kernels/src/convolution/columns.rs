@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::Shape;
+use crate::instruction_set::for_instruction_sets;
 use crate::product::multiply::Columns;
 
 /// What the places of a grid read of maps.
@@ -284,11 +285,27 @@ impl Columns for GridColumns<'_> {
     ) {
         let source = if block.copy.is_empty() { self.maps } else { &block.copy };
         let segments = self.segments(block, first, width, source.len());
-        let taps = self.offsets.len();
-        let (mut channel, mut tap) = (steps.start / taps, steps.start % taps);
-        for numbers in panel.chunks_exact_mut(width).take(steps.len()) {
-            for segment in &segments {
-                let offset = block.parts[segment.part].offsets[tap];
+        let panel = &mut panel[..steps.len() * width];
+        copy_segments(source, &block.parts, &segments, self.offsets.len(), steps.start, panel, width);
+    }
+}
+
+for_instruction_sets! {
+    /// Writes the numbers of the segments at each step from `step` on: a channel after the other,
+    /// and for each the places of the kernel.
+    fn copy_segments(
+        source: &[f32],
+        parts: &[Part],
+        segments: &[Segment],
+        taps: usize,
+        step: usize,
+        panel: &mut [f32],
+        width: usize,
+    ) {
+        let (mut channel, mut tap) = (step / taps, step % taps);
+        for numbers in panel.chunks_exact_mut(width) {
+            for segment in segments {
+                let offset = parts[segment.part].offsets[tap];
                 let from = segment.start + offset + channel * segment.channel;
                 let to = &mut numbers[segment.target..][..segment.copied];
                 copy(&source[from..][..segment.copied], to);
@@ -302,7 +319,8 @@ impl Columns for GridColumns<'_> {
 }
 
 /// A copy of few numbers, without a call.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
 fn copy(from: &[f32], to: &mut [f32]) {
     let (from, from_rest) = from.as_chunks::<CHUNK>();
     let (to, to_rest) = to.as_chunks_mut::<CHUNK>();

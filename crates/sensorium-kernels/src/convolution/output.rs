@@ -108,12 +108,44 @@ impl<'a> GridOutput<'a> {
             + across * self.stride[1]
     }
 
+    /// The columns whose places in the maps are at one distance from each other.
+    fn runs(&self, columns: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let each = if self.is_dense() { self.grid[0] * self.grid[1] } else { self.grid[1] };
+        cut(columns, each)
+    }
+
+    fn run_stride(&self) -> usize {
+        if self.is_dense() { 1 } else { self.stride[1] }
+    }
+
+    fn is_dense(&self) -> bool {
+        self.grid == self.size
+    }
+
     /// The columns of each row of the batch.
     fn by_row(&self, columns: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let places = self.grid[0] * self.grid[1];
-        (columns.start / places..=(columns.end - 1) / places).map(move |row| {
-            columns.start.max(row * places)..columns.end.min((row + 1) * places)
-        })
+        cut(columns, self.grid[0] * self.grid[1])
+    }
+}
+
+/// A range, cut at every multiple of `each`.
+fn cut(range: Range<usize>, each: usize) -> impl Iterator<Item = Range<usize>> {
+    (range.start / each..=(range.end - 1) / each)
+        .map(move |index| range.start.max(index * each)..range.end.min((index + 1) * each))
+}
+
+/// Writes or adds numbers at `stride` from each other.
+///
+/// # Safety
+///
+/// The places hold floats that nobody else uses.
+unsafe fn write_run(at: *mut f32, stride: usize, sums: &[f32], add: bool) {
+    for (index, sum) in sums.iter().enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let at = at.add(index * stride);
+            at.write(if add { *at + sum } else { *sum });
+        }
     }
 }
 
@@ -121,8 +153,7 @@ impl Output for GridOutput<'_> {
     fn direct(&self, rows: Range<usize>, columns: Range<usize>) -> Option<(*mut f32, usize)> {
         let places = self.grid[0] * self.grid[1];
         let in_one_map = columns.start / places == (columns.end - 1) / places;
-        let is_dense = self.grid == self.size;
-        (in_one_map && is_dense).then(|| {
+        (in_one_map && self.is_dense()).then(|| {
             let at = self.map(rows.start, columns.start) + self.place(columns.start);
             (self.maps.pointer().wrapping_add(at), places)
         })
@@ -136,14 +167,17 @@ impl Output for GridOutput<'_> {
         columns: Range<usize>,
         add: bool,
     ) {
-        for (index, column) in columns.enumerate() {
-            let place = self.place(column);
+        let mut first = 0;
+        for run in self.runs(columns) {
+            let len = run.len();
+            let (map, place) = (self.map(0, run.start), self.place(run.start));
+            let map_len = self.size[0] * self.size[1];
             for (channel, sums) in rows.clone().zip(tile.chunks(stride)) {
-                let at = self.maps.pointer().wrapping_add(self.map(channel, column) + place);
-                let sum = sums[index];
-                // SAFETY: the place is inside the maps, and in no other thread's block.
-                unsafe { at.write(if add { *at + sum } else { sum }) };
+                let at = self.maps.pointer().wrapping_add(map + channel * map_len + place);
+                // SAFETY: the run is inside the map, and in no other thread's block.
+                unsafe { write_run(at, self.run_stride(), &sums[first..][..len], add) };
             }
+            first += len;
         }
     }
 

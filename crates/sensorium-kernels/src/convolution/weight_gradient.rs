@@ -65,9 +65,13 @@ fn group_gradient(shape: &Shape, x: &[f32], dy: &[f32], group: usize, gradient: 
             layout.sums(shape, &layout.tiles[tile], rows)
         })
         .collect();
-    for (&(tile, _), sums) in tasks.iter().zip(&sums) {
-        layout.tiles[tile].add(shape, layout.width, sums, gradient);
-    }
+    let each = inputs * shape.taps();
+    gradient.par_chunks_mut(each).enumerate().for_each(|(output, gradient)| {
+        for (&(tile, _), sums) in tasks.iter().zip(&sums) {
+            let sums = &sums[output * layout.width..][..layout.width];
+            layout.tiles[tile].add(shape, layout.width, sums, gradient);
+        }
+    });
 }
 
 /// How a row's maps are laid out, and the tiles of the product.
@@ -207,15 +211,13 @@ impl Layout {
 }
 
 impl TileColumns {
+    /// Adds the sums of one channel that goes out to that channel's gradient.
     fn add(&self, shape: &Shape, width: usize, sums: &[f32], gradient: &mut [f32]) {
-        let [inputs, _] = shape.group_channels();
         let taps = shape.taps();
         // Blocks are as wide as tiles.
         let first = self.block * width;
-        for (output, sums) in gradient.chunks_exact_mut(inputs * taps).zip(sums.chunks_exact(width)) {
-            for (&[across, channel], sum) in self.columns.iter().zip(sums) {
-                output[(first + channel) * taps + self.down * shape.kernel[1] + across] += sum;
-            }
+        for (&[across, channel], sum) in self.columns.iter().zip(sums) {
+            gradient[(first + channel) * taps + self.down * shape.kernel[1] + across] += sum;
         }
     }
 }
