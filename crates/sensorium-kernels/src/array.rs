@@ -1,5 +1,7 @@
 //! Plain arrays of 32-bit floats, and how tensors become them.
 
+use std::sync::Arc;
+
 use burn::backend::Flex;
 use burn::tensor::{Bytes, DType, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
@@ -53,6 +55,11 @@ impl Array {
     /// The same numbers under other axes.
     pub(crate) fn reshaped(&self, dims: &[usize]) -> Self {
         Self { tensor: self.tensor.reshape(Shape::from(dims.to_vec())) }
+    }
+
+    /// The memory that holds the numbers.
+    pub(crate) fn memory(&self) -> Arc<Bytes> {
+        self.tensor.data_arc()
     }
 
     pub(crate) fn into_tensor(self) -> FlexTensor {

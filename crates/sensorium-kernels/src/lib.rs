@@ -9,10 +9,13 @@ mod activation;
 mod array;
 mod convolution;
 mod instruction_set;
+mod kept;
+mod linear;
 mod operation;
 mod product;
 mod scratch;
 
 pub use activation::{Activation, activate, add_activate};
 pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused};
+pub use linear::{linear, linear_add};
 pub use product::matmul;

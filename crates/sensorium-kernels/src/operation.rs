@@ -23,12 +23,7 @@ pub(crate) trait Operation: Debug + Send + Sync + 'static {
     fn forward(&self, inputs: &[Array], mode: Mode) -> (Array, Vec<Array>);
 
     /// The gradient of each input where `wanted` says so, and `None` elsewhere.
-    fn backward(
-        &self,
-        saved: &[Array],
-        gradient: Array,
-        wanted: &[bool],
-    ) -> Vec<Option<Array>>;
+    fn backward(&self, saved: &[Array], gradient: Array, wanted: &[bool]) -> Vec<Option<Array>>;
 }
 
 /// Whether a backward pass can follow.

@@ -81,9 +81,8 @@ impl<'a> GridColumns<'a> {
 
     fn direct_part(&self, row: usize, lines: &Range<usize>) -> Part {
         let [height, width] = self.size;
-        let offset = |offset: &[isize; 2]| {
-            offset[0].cast_unsigned() * width + offset[1].cast_unsigned()
-        };
+        let offset =
+            |offset: &[isize; 2]| offset[0].cast_unsigned() * width + offset[1].cast_unsigned();
         Part {
             first_line: lines.start,
             base: row * self.row_stride + lines.start * width,
@@ -136,7 +135,13 @@ impl<'a> GridColumns<'a> {
         Phases::new(self, 1).used.len()
     }
 
-    fn segments(&self, block: &Block, first: usize, width: usize, available: usize) -> Vec<Segment> {
+    fn segments(
+        &self,
+        block: &Block,
+        first: usize,
+        width: usize,
+        available: usize,
+    ) -> Vec<Segment> {
         let places = self.places();
         let end = (first + width).min(self.rows * places);
         let mut segments = Vec::with_capacity(4);
@@ -151,7 +156,8 @@ impl<'a> GridColumns<'a> {
             let target = column - first;
             // Longer copies run over into what a later segment writes, and need the room.
             let long = len.next_multiple_of(CHUNK);
-            let furthest = start + offsets.iter().max().unwrap_or(&0) + (self.channels - 1) * channel;
+            let furthest =
+                start + offsets.iter().max().unwrap_or(&0) + (self.channels - 1) * channel;
             let runs_over = column + len < end && target + long <= width;
             let is_whole = len == long || (runs_over && furthest + long <= available);
             let copied = if is_whole { long } else { len };
@@ -286,7 +292,15 @@ impl Columns for GridColumns<'_> {
         let source = if block.copy.is_empty() { self.maps } else { &block.copy };
         let segments = self.segments(block, first, width, source.len());
         let panel = &mut panel[..steps.len() * width];
-        copy_segments(source, &block.parts, &segments, self.offsets.len(), steps.start, panel, width);
+        copy_segments(
+            source,
+            &block.parts,
+            &segments,
+            self.offsets.len(),
+            steps.start,
+            panel,
+            width,
+        );
     }
 }
 

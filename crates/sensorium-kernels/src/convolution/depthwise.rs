@@ -31,13 +31,15 @@ pub(super) fn forward(
 /// As [`super::input_gradient::input_gradient`]; `values` are zeros.
 pub(super) fn input_gradient(shape: &Shape, weight: &[f32], dy: &[f32], values: &mut [f32]) {
     let [from, to] = [shape.input, shape.output].map(|size| size[0] * size[1]);
-    values.par_chunks_mut(from).zip(dy.par_chunks(to)).enumerate().for_each(|(index, (map, dy))| {
-        let channel = index % shape.channels[1];
-        for_each_line(shape, weight_of(shape, weight, channel), |line| {
-            let Line { number, input, output, .. } = line;
-            spread_scaled(&mut map[input], &dy[output], number, line.stride);
-        });
-    });
+    values.par_chunks_mut(from).zip(dy.par_chunks(to)).enumerate().for_each(
+        |(index, (map, dy))| {
+            let channel = index % shape.channels[1];
+            for_each_line(shape, weight_of(shape, weight, channel), |line| {
+                let Line { number, input, output, .. } = line;
+                spread_scaled(&mut map[input], &dy[output], number, line.stride);
+            });
+        },
+    );
 }
 
 /// As [`super::weight_gradient::weight_gradient`].

@@ -81,7 +81,8 @@ fn taps(shape: &Shape, first: [usize; 2]) -> Vec<Tap> {
     let of = |(index, offset): (usize, [isize; 2])| {
         // Input place = output place × stride + offset.
         let [down, across] = [0, 1].map(|axis| {
-            let (from, stride) = (first[axis].cast_signed() - offset[axis], stride[axis].cast_signed());
+            let (from, stride) =
+                (first[axis].cast_signed() - offset[axis], stride[axis].cast_signed());
             (from % stride == 0).then_some(from / stride)
         });
         Some(Tap { index, offset: [down?, across?] })

@@ -12,6 +12,8 @@ mod input_gradient;
 mod output;
 mod weight_gradient;
 
+use std::sync::Arc;
+
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, module};
 
@@ -19,6 +21,7 @@ use self::columns::GridColumns;
 use self::output::{Epilogue, GridOutput};
 use crate::activation::{Activation, activate};
 use crate::array::Array;
+use crate::kept::{Purpose, kept};
 use crate::operation::{Input, Mode, Operation, apply, runs_here};
 use crate::product::multiply::multiply;
 use crate::product::packed::{PackedRows, View};
@@ -118,11 +121,7 @@ pub fn conv1d(
     conv2d(x.unsqueeze_dim(2), weight.unsqueeze_dim(2), bias, options).squeeze_dim(2)
 }
 
-fn finish(
-    output: Tensor<4>,
-    residual: Option<Tensor<4>>,
-    activation: Activation,
-) -> Tensor<4> {
+fn finish(output: Tensor<4>, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
     match residual {
         Some(residual) => crate::add_activate(output, residual, activation),
         None => activate(output, activation),
@@ -155,9 +154,7 @@ fn convolve(
         (None, None) => apply(operation, [x, weight]),
         (Some(bias), None) => apply(operation, [x, weight, bias.into()]),
         (None, Some(residual)) => apply(operation, [x, weight, residual.into()]),
-        (Some(bias), Some(residual)) => {
-            apply(operation, [x, weight, bias.into(), residual.into()])
-        }
+        (Some(bias), Some(residual)) => apply(operation, [x, weight, bias.into(), residual.into()]),
     }
 }
 
@@ -250,7 +247,8 @@ impl Operation for Convolution {
             residual: residual.first().map(Array::values),
             activation: self.activation,
         };
-        let values = forward(&self.shape, fixed[0].values(), fixed[1].values(), &epilogue);
+        let weights = Weights { array: &fixed[1], mode };
+        let values = forward(&self.shape, fixed[0].values(), weights, &epilogue);
         let Shape { rows, channels: [_, outputs], output: [height, width], .. } = self.shape;
         let saved = if mode == Mode::Training { fixed.to_vec() } else { Vec::new() };
         (Array::new(values, &[rows, outputs, height, width]), saved)
@@ -273,20 +271,39 @@ impl Operation for Convolution {
     }
 }
 
-fn forward(shape: &Shape, x: &[f32], weight: &[f32], epilogue: &Epilogue<'_>) -> Vec<f32> {
+/// The weights, which stay the same from pass to pass outside training.
+#[derive(Clone, Copy)]
+struct Weights<'a> {
+    array: &'a Array,
+    mode: Mode,
+}
+
+impl Weights<'_> {
+    fn packed(self, shape: &Shape, group: usize) -> Arc<PackedRows> {
+        let pack = || {
+            let [inputs, outputs] = shape.group_channels();
+            let weight = shape.group_weight(self.array.values(), group);
+            PackedRows::of(View::dense(weight, outputs, inputs * shape.taps()))
+        };
+        match self.mode {
+            Mode::Training => Arc::new(pack()),
+            Mode::Inference => kept(self.array, Purpose::Convolution { group }, pack),
+        }
+    }
+}
+
+fn forward(shape: &Shape, x: &[f32], weights: Weights<'_>, epilogue: &Epilogue<'_>) -> Vec<f32> {
     let [height, width] = shape.output;
     let len = shape.rows * shape.channels[1] * height * width;
     let write = |values: &mut [f32]| {
         if shape.is_depthwise() {
-            depthwise::forward(shape, x, weight, epilogue, values);
+            depthwise::forward(shape, x, weights.array.values(), epilogue, values);
             return;
         }
-        let [inputs, outputs] = shape.group_channels();
         for group in 0..shape.options.groups {
-            let weight = View::dense(shape.group_weight(weight, group), outputs, inputs * shape.taps());
             let columns = GridColumns::of_input(shape, x, group);
             let output = GridOutput::of_output(shape, values, group, epilogue);
-            multiply(&PackedRows::of(weight), &columns, &output);
+            multiply(&weights.packed(shape, group), &columns, &output);
         }
     };
     // SAFETY: every channel of every group is written.

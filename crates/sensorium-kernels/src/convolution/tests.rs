@@ -15,20 +15,32 @@ fn cases() -> impl Strategy<Value = Case> {
     let size = || (1..=40_usize, 1..=40_usize);
     let sides = || (1..=3_usize, 1..=3_usize);
     let padding = || (0..=3_usize, 0..=3_usize, 0..=3_usize, 0..=3_usize);
-    (1..=3_usize, size(), (1..=5_usize, 1..=5_usize), sides(), sides(), padding(), 1..=3_usize, (1..=40_usize, 1..=40_usize))
-        .prop_filter_map("the kernel fits", |(rows, (h, w), (kh, kw), (sh, sw), (dh, dw), (t, b, l, r), groups, (ci, co))| {
-            let fits = dh * (kh - 1) + 1 <= h + t + b && dw * (kw - 1) + 1 <= w + l + r;
-            fits.then(|| Case {
-                x: [rows, ci * groups, h, w],
-                weight: [co * groups, ci, kh, kw],
-                options: Conv2dOptions {
-                    stride: [sh, sw],
-                    padding: [[t, b], [l, r]],
-                    dilation: [dh, dw],
-                    groups,
-                },
-            })
-        })
+    (
+        1..=3_usize,
+        size(),
+        (1..=5_usize, 1..=5_usize),
+        sides(),
+        sides(),
+        padding(),
+        1..=3_usize,
+        (1..=40_usize, 1..=40_usize),
+    )
+        .prop_filter_map(
+            "the kernel fits",
+            |(rows, (h, w), (kh, kw), (sh, sw), (dh, dw), (t, b, l, r), groups, (ci, co))| {
+                let fits = dh * (kh - 1) + 1 <= h + t + b && dw * (kw - 1) + 1 <= w + l + r;
+                fits.then(|| Case {
+                    x: [rows, ci * groups, h, w],
+                    weight: [co * groups, ci, kh, kw],
+                    options: Conv2dOptions {
+                        stride: [sh, sw],
+                        padding: [[t, b], [l, r]],
+                        dilation: [dh, dw],
+                        groups,
+                    },
+                })
+            },
+        )
 }
 
 /// Numbers from -1 to 1; not Burn's, whose generator all tests share.

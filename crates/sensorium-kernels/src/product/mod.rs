@@ -3,6 +3,7 @@
 pub(crate) mod interleave;
 pub(crate) mod multiply;
 pub(crate) mod packed;
+pub(crate) mod packed_columns;
 pub(crate) mod tile;
 mod vector;
 
@@ -72,12 +73,16 @@ mod tests {
     use crate::instruction_set::InstructionSet;
 
     fn numbers(len: usize, seed: usize) -> Vec<f32> {
-        (0..len).map(|index| ((index * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0).collect()
+        (0..len)
+            .map(|index| ((index * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0)
+            .collect()
     }
 
     #[test]
     fn a_product_is_the_sum_over_its_steps_for_every_size_and_instruction_set() {
-        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (14, 32, 32), (15, 300, 33), (29, 600, 65), (130, 17, 1000)] {
+        for (m, k, n) in
+            [(1, 1, 1), (3, 5, 7), (14, 32, 32), (15, 300, 33), (29, 600, 65), (130, 17, 1000)]
+        {
             let (left, right) = (numbers(m * k, 1), numbers(k * n, 2));
             let mut expected = vec![0.0_f64; m * n];
             for row in 0..m {

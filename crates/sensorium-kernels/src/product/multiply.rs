@@ -18,6 +18,8 @@ const DEPTH: usize = 256;
 /// Columns of the largest block of the right side: so many for [`DEPTH`] steps fit a half of the
 /// second-level cache.
 const COLUMNS: usize = 512;
+/// Panels of the left side for which rows of the right side are not worth packing.
+const FEW_READS: usize = 1;
 /// Products with fewer multiplications than this are not worth a second thread.
 const PARALLEL: usize = 1 << 18;
 
@@ -43,6 +45,28 @@ pub(crate) trait Columns: Sync {
         steps: Range<usize>,
         panel: &mut [f32],
     );
+
+    /// Where the numbers of a whole tile's columns at `steps` are already, and how far it is from
+    /// step to step; `None` where they have to be packed, or are better packed to be read `reads`
+    /// times.
+    fn in_place(
+        &self,
+        _first: usize,
+        _width: usize,
+        _steps: Range<usize>,
+        _reads: usize,
+    ) -> Option<InPlace<'_>> {
+        None
+    }
+}
+
+/// Columns that need not be packed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InPlace<'a> {
+    /// From the first step's first column on.
+    pub(crate) values: &'a [f32],
+    /// Floats from step to step.
+    pub(crate) step: usize,
 }
 
 /// Where the output of a product goes.
@@ -52,7 +76,14 @@ pub(crate) trait Output: Sync {
     fn direct(&self, rows: Range<usize>, columns: Range<usize>) -> Option<(*mut f32, usize)>;
 
     /// Writes or adds a tile (`stride` floats from row to row) that has no direct place.
-    fn scatter(&self, tile: &[f32], stride: usize, rows: Range<usize>, columns: Range<usize>, add: bool);
+    fn scatter(
+        &self,
+        tile: &[f32],
+        stride: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        add: bool,
+    );
 
     /// Does what comes after the sums of `columns` of all rows are made.
     fn finish(&self, _rows: Range<usize>, _columns: Range<usize>) {}
@@ -142,11 +173,16 @@ fn multiply_block<C: Columns>(
             let steps = start..left.depth.min(start + depth);
             for (tile, panel) in packed.chunks_exact_mut(depth * width).enumerate() {
                 let first = columns.start + tile * width;
-                right.pack(&mut block, first, width, steps.clone(), panel);
+                if right.in_place(first, width, steps.clone(), panels.len()).is_none() {
+                    right.pack(&mut block, first, width, steps.clone(), panel);
+                }
             }
             for (tile, panel) in packed.chunks_exact(depth * width).enumerate() {
                 let first = columns.start + tile * width;
                 let tile_columns = first..columns.end.min(first + width);
+                let panel = right
+                    .in_place(first, width, steps.clone(), panels.len())
+                    .unwrap_or(InPlace { values: panel, step: width });
                 for index in panels.clone() {
                     let rows = left.panel(index);
                     multiply_tile(left, rows, panel, steps.clone(), output, tile_columns.clone());
@@ -161,7 +197,7 @@ fn multiply_block<C: Columns>(
 fn multiply_tile(
     left: &PackedRows,
     rows: Panel,
-    right: &[f32],
+    right: InPlace<'_>,
     steps: Range<usize>,
     output: &impl Output,
     columns: Range<usize>,
@@ -169,7 +205,9 @@ fn multiply_tile(
     let width = left.tiles.columns;
     let multiply = left.tiles.of_rows(rows.rows);
     let add = steps.start > 0;
-    let strip = Strip::dense(rows.from_step(steps.start), right.as_ptr(), steps.len(), width);
+    assert!(right.values.len() >= (steps.len() - 1) * right.step + width);
+    let (left, right_step) = (rows.from_step(steps.start), right.step);
+    let strip = Strip::dense(left, right.values.as_ptr(), steps.len(), right_step);
     let row_range = rows.first..rows.first + rows.rows;
     let direct = (columns.len() == width)
         .then(|| output.direct(row_range.clone(), columns.clone()))
@@ -225,6 +263,21 @@ impl Columns for MatrixColumns<'_> {
             }
         }
     }
+
+    fn in_place(
+        &self,
+        first: usize,
+        width: usize,
+        steps: Range<usize>,
+        reads: usize,
+    ) -> Option<InPlace<'_>> {
+        let View { values, columns, row_stride, column_stride, .. } = self.0;
+        let is_whole = column_stride == 1 && first + width <= columns;
+        (is_whole && reads <= FEW_READS).then(|| InPlace {
+            values: &values[steps.start * row_stride + first..],
+            step: row_stride,
+        })
+    }
 }
 
 /// Copies the columns of one step: always a number of whole registers, which a call to copy
@@ -268,7 +321,14 @@ impl Output for MatrixOutput {
         Some((self.values.pointer().wrapping_add(first), self.columns))
     }
 
-    fn scatter(&self, tile: &[f32], stride: usize, rows: Range<usize>, columns: Range<usize>, add: bool) {
+    fn scatter(
+        &self,
+        tile: &[f32],
+        stride: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        add: bool,
+    ) {
         for (row, sums) in rows.zip(tile.chunks(stride)) {
             let first = self.values.pointer().wrapping_add(row * self.columns);
             for (column, sum) in columns.clone().zip(sums) {

@@ -23,9 +23,14 @@ pub(crate) struct Strip {
 }
 
 impl Strip {
-    /// `len` steps over operands without gaps, of tiles `columns` wide.
-    pub(crate) fn dense(left: *const f32, right: *const f32, len: usize, columns: usize) -> Self {
-        Self { left, right, len, right_step: columns, runs: 1, right_run: 0 }
+    /// One run.
+    pub(crate) fn dense(
+        left: *const f32,
+        right: *const f32,
+        len: usize,
+        right_step: usize,
+    ) -> Self {
+        Self { left, right, len, right_step, runs: 1, right_run: 0 }
     }
 }
 

@@ -69,7 +69,10 @@ impl Vector for Four {
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_vector {
     ($register:ty, $lanes:literal, $zero:ident, $load:ident, $store:ident, $splat:ident, $fused:ident, $plus:ident) => {
-        #[allow(clippy::inline_always, reason = "the caller has the instruction set, these have not")]
+        #[allow(
+            clippy::inline_always,
+            reason = "the caller has the instruction set, these have not"
+        )]
         impl Vector for $register {
             const LANES: usize = $lanes;
 
@@ -112,7 +115,9 @@ macro_rules! x86_vector {
             #[inline(always)]
             unsafe fn prefetch(of: *const f32) {
                 // SAFETY: as above.
-                unsafe { std::arch::x86_64::_mm_prefetch(of.cast(), std::arch::x86_64::_MM_HINT_T0) }
+                unsafe {
+                    std::arch::x86_64::_mm_prefetch(of.cast(), std::arch::x86_64::_MM_HINT_T0)
+                }
             }
         }
     };

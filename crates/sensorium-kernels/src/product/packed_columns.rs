@@ -1,0 +1,69 @@
+//! The right side of a product, packed as a whole for several products.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::multiply::{Columns, InPlace, MatrixColumns};
+use super::packed::{PARALLEL, View};
+use super::tile::Tiles;
+use crate::scratch::Aligned;
+
+/// Columns of the right side of a product, in panels as wide as a tile: for each panel, all its
+/// steps, and for each step one number for each of its columns.
+#[derive(Debug)]
+pub(crate) struct PackedColumns {
+    values: Aligned,
+    depth: usize,
+    columns: usize,
+    width: usize,
+}
+
+impl PackedColumns {
+    /// Packs the columns of a matrix.
+    pub(crate) fn of(matrix: View<'_>) -> Self {
+        let View { rows: depth, columns, .. } = matrix;
+        let width = Tiles::current().columns;
+        let len = width * depth;
+        let mut values = Aligned::zeros(columns.div_ceil(width) * len);
+        let pack = |(index, panel): (usize, &mut [f32])| {
+            MatrixColumns(matrix).pack(&mut (), index * width, width, 0..depth, panel);
+        };
+        let panels = &mut values.values_mut()[..columns.div_ceil(width) * len];
+        if columns * depth < PARALLEL {
+            panels.chunks_exact_mut(len).enumerate().for_each(pack);
+        } else {
+            panels.par_chunks_exact_mut(len).enumerate().for_each(pack);
+        }
+        Self { values, depth, columns, width }
+    }
+
+    fn panel(&self, first: usize, steps: Range<usize>) -> &[f32] {
+        let panel = &self.values.values()[first * self.depth..][..self.width * self.depth];
+        &panel[steps.start * self.width..steps.end * self.width]
+    }
+}
+
+impl Columns for PackedColumns {
+    type Block = ();
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn block(&self, _: Range<usize>) {}
+
+    fn pack(&self, (): &mut (), first: usize, _: usize, steps: Range<usize>, panel: &mut [f32]) {
+        panel[..steps.len() * self.width].copy_from_slice(self.panel(first, steps));
+    }
+
+    fn in_place(
+        &self,
+        first: usize,
+        _: usize,
+        steps: Range<usize>,
+        _: usize,
+    ) -> Option<InPlace<'_>> {
+        Some(InPlace { values: self.panel(first, steps), step: self.width })
+    }
+}
