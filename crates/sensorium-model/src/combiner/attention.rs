@@ -1,7 +1,6 @@
 //! A gate for every number of the joined columns: σ(W[x₁; x₂; x₃]) ⊙ [x₁; x₂; x₃].
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, activation};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -10,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::columns::Columns;
 use super::{Combiner, CombinerInput, Fused};
 use crate::layer::{
-    Activation, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
-    FullyConnectedStack, MAX_WIDTH, Norm,
+    Activation, Bias, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
+    FullyConnectedStack, Linear, MAX_WIDTH, Norm,
 };
 use crate::{Build, Embedding};
 
@@ -89,7 +88,7 @@ impl Build for Attention {
         // The gate is a square matrix: 65 536 would take 16 GiB.
         in_range("the joined width of all encoders", width, 1..=MAX_WIDTH / 8)?;
         let stack = FullyConnectedStack::build(&config.fully_connected(), width, device)?;
-        Ok(Self { gate: LinearConfig::new(width, width).init(device), stack })
+        Ok(Self { gate: Linear::new(width, width, Bias::Learned, device), stack })
     }
 }
 

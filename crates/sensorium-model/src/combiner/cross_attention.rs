@@ -7,7 +7,7 @@
 //! sees pooled vectors.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::columns::Columns;
 use super::{Combiner, CombinerInput, Fused, check_heads};
 use crate::layer::{
-    Activation, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
-    FullyConnectedStack, MAX_WIDTH, Norm, TransformerBlock, TransformerBlockConfig,
+    Activation, Bias, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
+    FullyConnectedStack, Linear, MAX_WIDTH, Norm, TransformerBlock, TransformerBlockConfig,
 };
 use crate::{Build, Embedding};
 
@@ -137,7 +137,7 @@ impl Build for CrossAttention {
             projections: input
                 .widths
                 .iter()
-                .map(|&from| LinearConfig::new(from, width).init(device))
+                .map(|&from| Linear::new(from, width, Bias::Learned, device))
                 .collect(),
             column_embeddings: spread.init([input.num_columns(), width], device),
             blocks: (0..config.num_layers).map(|_| TransformerBlock::new(block, device)).collect(),

@@ -7,7 +7,6 @@
 //! paper's gates are free of each other, and an absent column would change the scale of the sum.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -16,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::columns::Columns;
 use super::{Combiner, CombinerInput, Fused};
 use crate::layer::{
-    Activation, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
-    FullyConnectedStack, MAX_WIDTH, Norm, masked_softmax,
+    Activation, Bias, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
+    FullyConnectedStack, Linear, MAX_WIDTH, Norm, masked_softmax,
 };
 use crate::{Build, Embedding};
 
@@ -99,11 +98,11 @@ impl Build for GatedFusion {
         let hidden = config.hidden_size;
         in_range("hidden_size", hidden, 1..=MAX_WIDTH)?;
         let stack = FullyConnectedStack::build(&config.fully_connected(), hidden, device)?;
-        let projection = |&width: &usize| LinearConfig::new(width, hidden).init(device);
+        let projection = |&width: &usize| Linear::new(width, hidden, Bias::Learned, device);
         let gates = input.num_columns() * hidden;
         Ok(Self {
             projections: input.widths.iter().map(projection).collect(),
-            gate: LinearConfig::new(input.joined_width(), gates).init(device),
+            gate: Linear::new(input.joined_width(), gates, Bias::Learned, device),
             stack,
         })
     }

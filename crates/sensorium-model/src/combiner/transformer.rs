@@ -6,7 +6,7 @@
 //! norm stands before each step, and the summary token is what is read out by default.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::columns::Columns;
 use super::{Combiner, CombinerInput, Fused, check_heads};
 use crate::layer::{
-    Activation, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
-    FullyConnectedStack, MAX_WIDTH, Norm, TransformerBlock, TransformerBlockConfig,
+    Activation, Bias, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
+    FullyConnectedStack, Linear, MAX_WIDTH, Norm, TransformerBlock, TransformerBlockConfig,
 };
 use crate::{Build, Embedding};
 
@@ -160,7 +160,7 @@ impl Build for Transformer {
             projections: input
                 .widths
                 .iter()
-                .map(|&from| LinearConfig::new(from, width).init(device))
+                .map(|&from| Linear::new(from, width, Bias::Learned, device))
                 .collect(),
             column_embeddings: spread.init([input.num_columns(), width], device),
             summary: has_summary.then(|| spread.init([width], device)),

@@ -1,7 +1,7 @@
 //! One learned weight a column: α x₁ + β x₂ + γ x₃, the weights a softmax over what is present.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::columns::Columns;
 use super::{Combiner, CombinerInput, Fused};
 use crate::layer::{
-    Activation, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
-    FullyConnectedStack, MAX_WIDTH, Norm, masked_softmax,
+    Activation, Bias, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
+    FullyConnectedStack, Linear, MAX_WIDTH, Norm, masked_softmax,
 };
 use crate::{Build, Embedding};
 
@@ -112,7 +112,7 @@ impl Build for Weighted {
         let stack =
             FullyConnectedStack::build(&config.fully_connected(), config.hidden_size, device)?;
         let linears = |width| {
-            let linear = |&from: &usize| LinearConfig::new(from, width).init(device);
+            let linear = |&from: &usize| Linear::new(from, width, Bias::Learned, device);
             input.widths.iter().map(linear).collect::<Vec<_>>()
         };
         Ok(Self {

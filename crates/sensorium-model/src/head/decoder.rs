@@ -1,15 +1,14 @@
 //! What all heads share: fully connected layers, then a linear step to the outputs.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use serde::{Deserialize, Serialize};
 
 use super::HeadInput;
 use crate::layer::{
-    Activation, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
-    FullyConnectedStack, Norm,
+    Activation, Bias, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
+    FullyConnectedStack, Linear, Norm,
 };
 
 /// What an output's `decoder` may say, with Ludwig's keys.
@@ -75,7 +74,7 @@ impl Decoder {
             keys: FullyConnectedKeys { output_size: "fc_output_size", dropout: "fc_dropout" },
         };
         let stack = FullyConnectedStack::build(&layers, input.fused_width, device)?;
-        let output = LinearConfig::new(stack.output_width(), input.num_outputs).init(device);
+        let output = Linear::new(stack.output_width(), input.num_outputs, Bias::Learned, device);
         Ok(Self { stack, output })
     }
 

@@ -5,8 +5,10 @@
 //! gets exactly zero, and the step after the heads has no bias, so that it stays zero.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, Tensor, activation};
+
+use super::{Bias, Linear};
 
 /// Softmax over `dim` of what is present: absent entries get zero, and so does everything where
 /// all of `dim` is absent.
@@ -36,12 +38,12 @@ pub(crate) struct MultiHeadAttention {
 impl MultiHeadAttention {
     /// `width` is the width of queries, context and result; `num_heads` divides it.
     pub(crate) fn new(width: usize, num_heads: usize, dropout: f64, device: &Device) -> Self {
-        let linear = || LinearConfig::new(width, width).init(device);
+        let linear = || Linear::new(width, width, Bias::Learned, device);
         Self {
             query: linear(),
             key: linear(),
             value: linear(),
-            output: LinearConfig::new(width, width).with_bias(false).init(device),
+            output: Linear::new(width, width, Bias::None, device),
             dropout: DropoutConfig::new(dropout).init(),
             num_heads,
         }

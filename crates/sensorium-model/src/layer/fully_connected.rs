@@ -1,16 +1,13 @@
 //! A stack of linear layers, as Ludwig's `fc_layers` describe it.
 
 use burn::module::Module;
-use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig,
-};
+use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
-use super::Activation;
+use super::{Activation, Bias, Linear};
 
 /// The widest layer that a config may ask for.
 pub(crate) const MAX_WIDTH: usize = 65_536;
@@ -148,7 +145,7 @@ impl FullyConnectedLayer {
         in_range("dropout", dropout, 0.0..1.0)?;
         let norm = config.norm.or(section.norm);
         Ok(Self {
-            linear: LinearConfig::new(input_width, width).init(device),
+            linear: Linear::new(input_width, width, Bias::Learned, device),
             batch_norm: (norm == Some(Norm::Batch))
                 .then(|| BatchNormConfig::new(width).init(device)),
             layer_norm: (norm == Some(Norm::Layer))
@@ -170,8 +167,7 @@ impl FullyConnectedLayer {
     }
 
     fn output_width(&self) -> usize {
-        let [_, width] = self.linear.weight.lazy_shape().dims();
-        width
+        self.linear.output_width()
     }
 }
 

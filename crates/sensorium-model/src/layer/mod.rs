@@ -3,6 +3,7 @@
 mod activation;
 mod attention;
 mod fully_connected;
+mod linear;
 mod transformer_block;
 
 pub use activation::Activation;
@@ -11,4 +12,5 @@ pub(crate) use fully_connected::{
     FullyConnectedConfig, FullyConnectedKeys, FullyConnectedStack, MAX_WIDTH,
 };
 pub use fully_connected::{FullyConnectedLayerConfig, Norm};
+pub(crate) use linear::{Bias, Linear};
 pub(crate) use transformer_block::{TransformerBlock, TransformerBlockConfig};

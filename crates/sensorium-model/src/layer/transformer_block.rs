@@ -5,10 +5,10 @@
 //! special warm-up.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig};
 use burn::tensor::{Bool, Device, Tensor};
 
-use super::{Activation, MultiHeadAttention};
+use super::{Activation, Bias, Linear, MultiHeadAttention};
 
 /// The sizes of a [`TransformerBlock`].
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +41,8 @@ impl TransformerBlock {
             attention_norm: LayerNormConfig::new(width).init(device),
             attention: MultiHeadAttention::new(width, num_heads, dropout, device),
             linear_norm: LayerNormConfig::new(width).init(device),
-            inner: LinearConfig::new(width, inner_width).init(device),
-            outer: LinearConfig::new(inner_width, width).init(device),
+            inner: Linear::new(width, inner_width, Bias::Learned, device),
+            outer: Linear::new(inner_width, width, Bias::Learned, device),
             dropout: DropoutConfig::new(dropout).init(),
         }
     }

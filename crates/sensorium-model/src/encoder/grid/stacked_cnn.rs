@@ -6,16 +6,13 @@
 //! default; the mean over the last map, not its flattening, unless `pooling` says so; and a block
 //! pools before its norm and activation, which leaves a quarter of the work to them.
 
-use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{
-    Dropout, DropoutConfig, GroupNorm, GroupNormConfig, Initializer, Linear, LinearConfig,
-    PaddingConfig2d,
-};
+use burn::module::{Module, Param};
+use burn::nn::{Dropout, DropoutConfig, GroupNorm, GroupNormConfig, Initializer};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Bool, Device, Tensor, module};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
+use sensorium_kernels::{Conv2dOptions, conv2d};
 use serde::{Deserialize, Serialize};
 
 use super::{GridEncoder, GridInput};
@@ -23,8 +20,8 @@ use crate::encoder::batch_norm::BatchNorm;
 use crate::encoder::window::{Extent, Padding, PoolFunction};
 use crate::encoder::{MAX_CONVOLUTIONS, fully_connected_keys};
 use crate::layer::{
-    Activation, FullyConnectedConfig, FullyConnectedLayerConfig, FullyConnectedStack, MAX_WIDTH,
-    Norm,
+    Activation, Bias, FullyConnectedConfig, FullyConnectedLayerConfig, FullyConnectedStack, Linear,
+    MAX_WIDTH, Norm,
 };
 use crate::{Build, Encoded};
 
@@ -297,10 +294,43 @@ fn slid(size: usize, kernel: usize, stride: usize) -> Option<usize> {
     Some(size.checked_sub(kernel)? / stride + 1)
 }
 
+/// A convolution with its weights.
+#[derive(Module, Debug)]
+struct Convolution {
+    /// `[out, in, height, width]`.
+    weight: Param<Tensor<4>>,
+    bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    options: Conv2dOptions,
+}
+
+impl Convolution {
+    fn new(config: &BlockConfig, input_channels: usize, bias: bool, device: &Device) -> Self {
+        let Extent { height, width } = config.kernel_size;
+        let fan_in = input_channels * height * width;
+        // He et al. 2015 for a rectifier: variance 2 / fan in.
+        let normal = Initializer::KaimingNormal { gain: 2f64.sqrt(), fan_out_only: false };
+        let dims = [config.out_channels, input_channels, height, width];
+        Self {
+            weight: normal.init_with(dims, Some(fan_in), None, device),
+            bias: bias.then(|| Initializer::Zeros.init([config.out_channels], device)),
+            options: Conv2dOptions {
+                stride: config.stride.sides(),
+                padding: [height, width].map(|size| config.padding.around(size)),
+                ..Conv2dOptions::default()
+            },
+        }
+    }
+
+    fn forward(&self, map: Tensor<4>) -> Tensor<4> {
+        conv2d(map, self.weight.val(), self.bias.as_ref().map(Param::val), &self.options)
+    }
+}
+
 /// Convolution, pooling, norm, activation, dropout, in that order.
 #[derive(Module, Debug)]
 struct Block {
-    convolution: Conv2d,
+    convolution: Convolution,
     batch_norm: Option<BatchNorm>,
     layer_norm: Option<GroupNorm>,
     dropout: Dropout,
@@ -311,20 +341,10 @@ struct Block {
 impl Block {
     fn new(config: BlockConfig, input_channels: usize, device: &Device) -> Self {
         let channels = config.out_channels;
-        let [top, bottom] = config.padding.around(config.kernel_size.height);
-        let [left, right] = config.padding.around(config.kernel_size.width);
-        let convolution = Conv2dConfig::new([input_channels, channels], config.kernel_size.sides())
-            .with_stride(config.stride.sides())
-            .with_padding(PaddingConfig2d::Explicit(top, left, bottom, right))
-            // Batch norm has a shift of its own, and takes out this one.
-            .with_bias(config.use_bias && config.norm != Some(Norm::Batch))
-            // He et al. 2015 for a rectifier: variance 2 / fan in.
-            .with_initializer(Initializer::KaimingNormal {
-                gain: 2f64.sqrt(),
-                fan_out_only: false,
-            });
+        // Batch norm has a shift of its own, and takes out this one.
+        let bias = config.use_bias && config.norm != Some(Norm::Batch);
         Self {
-            convolution: convolution.init(device),
+            convolution: Convolution::new(&config, input_channels, bias, device),
             batch_norm: (config.norm == Some(Norm::Batch))
                 .then(|| BatchNorm::new(channels, device)),
             // One group: over the channels and the cells of one row.
@@ -399,7 +419,7 @@ impl Build for StackedCnn {
             Pooling::Flatten => channels * map.height * map.width,
         };
         let stack = FullyConnectedStack::build(&config.fully_connected(), width, device)?;
-        let token = LinearConfig::new(channels, stack.output_width()).init(device);
+        let token = Linear::new(channels, stack.output_width(), Bias::Learned, device);
         Ok(Self { blocks, fully_connected: stack, token, pooling: config.pooling })
     }
 }

@@ -1,14 +1,13 @@
 //! From the steps that an encoder made to its embedding.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 
 use super::reduce::{Reduce, ReduceOutput};
 use super::time_steps::TimeSteps;
 use crate::Encoded;
-use crate::layer::{FullyConnectedConfig, FullyConnectedStack};
+use crate::layer::{Bias, FullyConnectedConfig, FullyConnectedStack, Linear};
 
 /// Reduces the steps to one vector and sends that through fully connected layers; the tokens are
 /// the steps, brought to the same width by one linear step of their own.
@@ -34,7 +33,7 @@ impl SequenceHead {
         Ok(Self {
             reduce: Reduce::new(reduce_output, width, device),
             fully_connected,
-            token: LinearConfig::new(width, output_width).init(device),
+            token: Linear::new(width, output_width, Bias::Learned, device),
         })
     }
 

@@ -1,12 +1,11 @@
 //! From the steps of a row to one vector.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::time_steps::TimeSteps;
-use crate::layer::masked_softmax;
+use crate::layer::{Bias, Linear, masked_softmax};
 
 /// How the steps of a row become one vector; padding takes no part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +41,8 @@ impl Reduce {
     pub(crate) fn new(how: ReduceOutput, width: usize, device: &Device) -> Self {
         let learned = how == ReduceOutput::Attention;
         Self {
-            hidden: learned.then(|| LinearConfig::new(width, width).init(device)),
-            score: learned.then(|| LinearConfig::new(width, 1).with_bias(false).init(device)),
+            hidden: learned.then(|| Linear::new(width, width, Bias::Learned, device)),
+            score: learned.then(|| Linear::new(width, 1, Bias::None, device)),
             how,
         }
     }

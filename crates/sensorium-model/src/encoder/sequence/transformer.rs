@@ -6,7 +6,7 @@
 //! Ludwig: positions are the sinusoids of section 3.5, not learned, so any length has one.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -17,8 +17,8 @@ use super::stem::SequenceStem;
 use super::{ReduceOutput, SequenceBatch, SequenceEncoder, SequenceInput};
 use crate::encoder::fully_connected_keys;
 use crate::layer::{
-    Activation, FullyConnectedConfig, FullyConnectedLayerConfig, MAX_WIDTH, Norm, TransformerBlock,
-    TransformerBlockConfig,
+    Activation, Bias, FullyConnectedConfig, FullyConnectedLayerConfig, Linear, MAX_WIDTH, Norm,
+    TransformerBlock, TransformerBlockConfig,
 };
 use crate::{Build, Encoded};
 
@@ -159,7 +159,7 @@ impl Build for Transformer {
         let head = SequenceHead::build(config.reduce_output, head, config.hidden_size, device)?;
         let block = |_| TransformerBlock::new(config.block(), device);
         Ok(Self {
-            project: LinearConfig::new(stem.width(), config.hidden_size).init(device),
+            project: Linear::new(stem.width(), config.hidden_size, Bias::Learned, device),
             stem,
             dropout: DropoutConfig::new(config.dropout).init(),
             blocks: (0..config.num_layers).map(block).collect(),
