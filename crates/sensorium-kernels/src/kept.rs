@@ -29,6 +29,7 @@ static COPIES: Mutex<BTreeMap<(usize, Purpose, InstructionSet), Kept>> =
 pub(crate) enum Purpose {
     Linear,
     Convolution { group: usize },
+    TiledConvolution { group: usize },
 }
 
 /// The copy of an array that was made for a purpose before, or the one that `make` makes now.

@@ -14,6 +14,7 @@ mod linear;
 mod operation;
 mod product;
 mod scratch;
+mod vector;
 
 pub use activation::{Activation, activate, add_activate};
 pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused};

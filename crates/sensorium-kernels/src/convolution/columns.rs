@@ -47,6 +47,22 @@ impl<'a> GridColumns<'a> {
         }
     }
 
+    /// What the input's gradient reads of the output's, but for the places and the grid.
+    pub(super) fn of_gradient(shape: &Shape, dy: &'a [f32], group: usize) -> Self {
+        let places = shape.output[0] * shape.output[1];
+        let [_, channels] = shape.group_channels();
+        Self {
+            maps: &dy[group * channels * places..],
+            rows: shape.rows,
+            row_stride: shape.channels[1] * places,
+            channels,
+            size: shape.output,
+            grid: shape.input,
+            stride: [1; 2],
+            offsets: Vec::new(),
+        }
+    }
+
     fn places(&self) -> usize {
         self.grid[0] * self.grid[1]
     }
@@ -222,9 +238,7 @@ impl Phases {
             line[skipped..][..len].copy_from_slice(&source[..len]);
             return;
         }
-        for (number, value) in line[skipped..].iter_mut().zip(source.iter().step_by(self.stride)) {
-            *number = *value;
-        }
+        copy_strided(source, self.stride, &mut line[skipped..]);
     }
 }
 
@@ -305,6 +319,19 @@ impl Columns for GridColumns<'_> {
 }
 
 for_instruction_sets! {
+    /// Copies every `stride`-th number, as far as there are any.
+    fn copy_strided(source: &[f32], stride: usize, line: &mut [f32]) {
+        match stride {
+            2 => copy_every::<2>(source, line),
+            4 => copy_every::<4>(source, line),
+            _ => {
+                for (number, value) in line.iter_mut().zip(source.iter().step_by(stride)) {
+                    *number = *value;
+                }
+            }
+        }
+    }
+
     /// Writes the numbers of the segments at each step from `step` on: a channel after the other,
     /// and for each the places of the kernel.
     fn copy_segments(
@@ -329,6 +356,20 @@ for_instruction_sets! {
                 (channel, tap) = (channel + 1, 0);
             }
         }
+    }
+}
+
+/// Copies every `STRIDE`-th number; the stride is known so that vectors can be sorted.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
+fn copy_every<const STRIDE: usize>(source: &[f32], line: &mut [f32]) {
+    let (groups, rest) = source.as_chunks::<STRIDE>();
+    let last = line.get_mut(groups.len()).zip(rest.first());
+    if let Some((number, value)) = last {
+        *number = *value;
+    }
+    for (number, group) in line.iter_mut().zip(groups) {
+        *number = group[0];
     }
 }
 

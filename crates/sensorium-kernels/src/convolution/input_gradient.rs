@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use super::columns::GridColumns;
 use super::output::GridOutput;
+use super::winograd::{self, KernelLayout, Kernels, Maps};
 use super::{Shape, depthwise};
+use crate::operation::Mode;
 use crate::product::multiply::multiply;
 use crate::product::packed::PackedRows;
 
@@ -25,12 +27,31 @@ pub(super) fn input_gradient(shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f
         depthwise::input_gradient(shape, weight, dy, &mut values);
         return values;
     }
+    let by_tiles = winograd::suits(shape, shape.input, Mode::Training)
+        && shape.options.padding.iter().flatten().all(|&padding| padding <= 2);
     for group in 0..shape.options.groups {
+        if by_tiles {
+            tiles_gradient(shape, weight, dy, group, &mut values);
+            continue;
+        }
         for first in remainders(shape) {
             remainder_gradient(shape, weight, dy, group, first, &mut values);
         }
     }
     values
+}
+
+fn tiles_gradient(shape: &Shape, weight: &[f32], dy: &[f32], group: usize, values: &mut [f32]) {
+    let [inputs, outputs] = shape.group_channels();
+    let layout = KernelLayout {
+        rows: inputs,
+        steps: outputs,
+        row_stride: 9,
+        step_stride: inputs * 9,
+        turned: true,
+    };
+    let kernels = Kernels::new(shape.group_weight(weight, group), layout);
+    winograd::convolve(&Maps::input_gradient(shape, dy, group, values), &kernels);
 }
 
 fn remainders(shape: &Shape) -> impl Iterator<Item = [usize; 2]> {
@@ -52,17 +73,10 @@ fn remainder_gradient(
     if taps.is_empty() {
         return;
     }
-    let [_, outputs] = shape.group_channels();
-    let places = shape.output[0] * shape.output[1];
     let columns = GridColumns {
-        maps: &dy[group * outputs * places..],
-        rows: shape.rows,
-        row_stride: shape.channels[1] * places,
-        channels: outputs,
-        size: shape.output,
         grid,
-        stride: [1; 2],
         offsets: taps.iter().map(|tap| tap.offset).collect(),
+        ..GridColumns::of_gradient(shape, dy, group)
     };
     let left = turned(shape, shape.group_weight(weight, group), &taps);
     let output = GridOutput::of_input_gradient(shape, values, group, grid, first);

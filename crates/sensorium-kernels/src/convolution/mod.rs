@@ -11,6 +11,7 @@ mod depthwise;
 mod input_gradient;
 mod output;
 mod weight_gradient;
+mod winograd;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use burn::tensor::{Tensor, module};
 
 use self::columns::GridColumns;
 use self::output::{Epilogue, GridOutput};
+use self::winograd::{KernelLayout, Kernels, Maps};
 use crate::activation::{Activation, activate};
 use crate::array::Array;
 use crate::kept::{Purpose, kept};
@@ -290,6 +292,20 @@ impl Weights<'_> {
             Mode::Inference => kept(self.array, Purpose::Convolution { group }, pack),
         }
     }
+
+    fn transformed(self, shape: &Shape, group: usize) -> Arc<Kernels> {
+        let transform = || {
+            let [inputs, outputs] = shape.group_channels();
+            let (row_stride, step_stride) = (inputs * 9, 9);
+            let (rows, steps, turned) = (outputs, inputs, false);
+            let layout = KernelLayout { rows, steps, row_stride, step_stride, turned };
+            Kernels::new(shape.group_weight(self.array.values(), group), layout)
+        };
+        match self.mode {
+            Mode::Training => Arc::new(transform()),
+            Mode::Inference => kept(self.array, Purpose::TiledConvolution { group }, transform),
+        }
+    }
 }
 
 fn forward(shape: &Shape, x: &[f32], weights: Weights<'_>, epilogue: &Epilogue<'_>) -> Vec<f32> {
@@ -300,7 +316,13 @@ fn forward(shape: &Shape, x: &[f32], weights: Weights<'_>, epilogue: &Epilogue<'
             depthwise::forward(shape, x, weights.array.values(), epilogue, values);
             return;
         }
+        let by_tiles = winograd::suits(shape, shape.output, weights.mode);
         for group in 0..shape.options.groups {
+            if by_tiles {
+                let maps = Maps::forward(shape, x, group, values, epilogue);
+                winograd::convolve(&maps, &weights.transformed(shape, group));
+                continue;
+            }
             let columns = GridColumns::of_input(shape, x, group);
             let output = GridOutput::of_output(shape, values, group, epilogue);
             multiply(&weights.packed(shape, group), &columns, &output);

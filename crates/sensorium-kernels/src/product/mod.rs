@@ -5,7 +5,6 @@ pub(crate) mod multiply;
 pub(crate) mod packed;
 pub(crate) mod packed_columns;
 pub(crate) mod tile;
-mod vector;
 
 use burn::tensor::Tensor;
 

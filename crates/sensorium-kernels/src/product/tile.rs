@@ -4,8 +4,8 @@
 //! two registers wide. Source of the scheme: Goto and van de Geijn 2008, "Anatomy of
 //! High-Performance Matrix Multiplication" (<https://doi.org/10.1145/1356052.1356053>), section 6.
 
-use super::vector::{Four, Vector};
 use crate::instruction_set::InstructionSet;
+use crate::vector::{Four, Vector};
 
 /// What a tile is summed over: `runs` runs of `len` steps.
 ///
