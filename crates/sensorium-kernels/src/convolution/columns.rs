@@ -116,26 +116,21 @@ impl<'a> GridColumns<'a> {
         let base = copy.len();
         let map_len = self.size[0] * self.size[1];
         copy.resize(base + down.used.len() * across.used.len() * self.channels * channel, 0.0);
-        let mut planes = copy[base..].chunks_exact_mut(channel);
-        for phase_down in &down.used {
-            for phase_across in &across.used {
-                for index in 0..self.channels {
-                    let map = &self.maps[row * self.row_stride + index * map_len..][..map_len];
-                    let plane = planes.next().expect("one plane for each phase and channel");
-                    for (line, numbers) in plane.chunks_exact_mut(width).enumerate() {
-                        let at = down.position(lines.start + line, *phase_down);
-                        if let Some(at) = at.filter(|&at| at < self.size[0]) {
-                            let source = &map[at * self.size[1]..][..self.size[1]];
-                            across.copy(source, *phase_across, numbers);
-                        }
-                    }
-                }
-            }
+        let runs: Vec<Run> =
+            across.used.iter().map(|phase| across.run(*phase, self.size[1], width)).collect();
+        let planes = copy[base..].chunks_exact_mut(self.channels * runs.len() * channel);
+        for (phase, planes) in down.used.iter().zip(planes) {
+            let rows: Vec<Option<usize>> = (0..height)
+                .map(|line| down.position(lines.start + line, *phase))
+                .map(|at| at.filter(|&at| at < self.size[0]))
+                .collect();
+            let maps = &self.maps[row * self.row_stride..][..self.channels * map_len];
+            copy_planes(maps, self.size, &rows, &runs, across.stride, planes, width);
         }
         let offset = |offset: &[isize; 2]| {
             let [(down_phase, down), (across_phase, across)] =
                 [down.of(offset[0]), across.of(offset[1])];
-            let phase = down_phase * self.across_phases() + across_phase;
+            let phase = down_phase * runs.len() + across_phase;
             phase * self.channels * channel + down * width + across
         };
         Part {
@@ -147,10 +142,6 @@ impl<'a> GridColumns<'a> {
         }
     }
 
-    fn across_phases(&self) -> usize {
-        Phases::new(self, 1).used.len()
-    }
-
     fn segments(
         &self,
         block: &Block,
@@ -159,7 +150,7 @@ impl<'a> GridColumns<'a> {
         available: usize,
     ) -> Vec<Segment> {
         let places = self.places();
-        let end = (first + width).min(self.rows * places);
+        let end = (first + width).min(block.end);
         let mut segments = Vec::with_capacity(4);
         let mut column = first;
         while column < end {
@@ -224,27 +215,31 @@ impl Phases {
         usize::try_from(at).ok()
     }
 
-    /// Copies a line of the map; what is outside it stays.
-    fn copy(&self, source: &[f32], phase: usize, line: &mut [f32]) {
+    /// What a line of `width` numbers of a phase reads of a line of the map of `size`.
+    fn run(&self, phase: usize, size: usize, width: usize) -> Run {
         // The first number that is inside the map.
         let outside = (-(phase.cast_signed() + self.least)).max(0).cast_unsigned();
-        let skipped = outside.div_ceil(self.stride).min(line.len());
-        let Some(first) = self.position(skipped, phase).filter(|&at| at < source.len()) else {
-            return;
-        };
-        let source = &source[first..];
-        if self.stride == 1 {
-            let len = source.len().min(line.len() - skipped);
-            line[skipped..][..len].copy_from_slice(&source[..len]);
-            return;
-        }
-        copy_strided(source, self.stride, &mut line[skipped..]);
+        let skipped = outside.div_ceil(self.stride).min(width);
+        let first = self.position(skipped, phase).unwrap_or(size).min(size);
+        let len = (size - first).div_ceil(self.stride).min(width - skipped);
+        Run { skipped, first, len }
     }
+}
+
+/// The part of a phase's line that is inside the map.
+struct Run {
+    /// Numbers before it, which are outside.
+    skipped: usize,
+    /// Where it begins in the map's line.
+    first: usize,
+    len: usize,
 }
 
 /// Columns next to each other that are prepared together.
 pub(super) struct Block {
     first_row: usize,
+    /// The first column past it.
+    end: usize,
     parts: Vec<Part>,
     /// The copied lines; empty where the maps themselves are read.
     copy: Vec<f32>,
@@ -285,14 +280,14 @@ impl Columns for GridColumns<'_> {
         let first_row = ranges[0].0;
         if self.is_direct() {
             let parts = ranges.iter().map(|(row, lines)| self.direct_part(*row, lines));
-            return Block { first_row, parts: parts.collect(), copy: Vec::new() };
+            return Block { first_row, end: columns.end, parts: parts.collect(), copy: Vec::new() };
         }
         let mut copy = Vec::new();
         let parts: Vec<Part> =
             ranges.iter().map(|(row, lines)| self.copied_part(*row, lines, &mut copy)).collect();
         // Room for the last copy to run over.
         copy.resize(copy.len() + CHUNK, 0.0);
-        Block { first_row, parts, copy }
+        Block { first_row, end: columns.end, parts, copy }
     }
 
     fn pack(
@@ -319,14 +314,32 @@ impl Columns for GridColumns<'_> {
 }
 
 for_instruction_sets! {
-    /// Copies every `stride`-th number, as far as there are any.
-    fn copy_strided(source: &[f32], stride: usize, line: &mut [f32]) {
-        match stride {
-            2 => copy_every::<2>(source, line),
-            4 => copy_every::<4>(source, line),
-            _ => {
-                for (number, value) in line.iter_mut().zip(source.iter().step_by(stride)) {
-                    *number = *value;
+    /// Copies lines of maps (`rows` says which, or that one is outside) to planes of lines of
+    /// `width`: for each run a plane of every channel. What is outside stays.
+    fn copy_planes(
+        maps: &[f32],
+        size: [usize; 2],
+        rows: &[Option<usize>],
+        runs: &[Run],
+        stride: usize,
+        planes: &mut [f32],
+        width: usize,
+    ) {
+        let [height, line] = size;
+        let channels = maps.len() / (height * line);
+        for (channel, map) in maps.chunks_exact(height * line).enumerate() {
+            for (index, row) in rows.iter().enumerate() {
+                let Some(row) = row else { continue };
+                for (plane, run) in runs.iter().enumerate() {
+                    let to = ((plane * channels + channel) * rows.len() + index) * width;
+                    let to = &mut planes[to + run.skipped..][..run.len];
+                    let from = &map[row * line + run.first..(row + 1) * line];
+                    match stride {
+                        1 => to.copy_from_slice(&from[..run.len]),
+                        2 => copy_every::<2>(from, to),
+                        4 => copy_every::<4>(from, to),
+                        _ => copy_sparse(from, stride, to),
+                    }
                 }
             }
         }
@@ -364,12 +377,19 @@ for_instruction_sets! {
 #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
 fn copy_every<const STRIDE: usize>(source: &[f32], line: &mut [f32]) {
     let (groups, rest) = source.as_chunks::<STRIDE>();
-    let last = line.get_mut(groups.len()).zip(rest.first());
-    if let Some((number, value)) = last {
+    if let (Some(number), Some(value)) = (line.get_mut(groups.len()), rest.first()) {
         *number = *value;
     }
     for (number, group) in line.iter_mut().zip(groups) {
         *number = group[0];
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
+fn copy_sparse(source: &[f32], stride: usize, line: &mut [f32]) {
+    for (number, value) in line.iter_mut().zip(source.iter().step_by(stride)) {
+        *number = *value;
     }
 }
 

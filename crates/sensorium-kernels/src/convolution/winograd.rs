@@ -179,15 +179,24 @@ const ROWS: usize = 56;
 
 /// Convolves the maps of a group.
 pub(super) fn convolve(maps: &Maps<'_>, kernels: &Kernels) {
-    let width = Tiles::current().columns;
     let tiles = maps.tiles.columns();
-    let panels = tiles.div_ceil(width);
-    let most = (BLOCK / (NUMBERS * maps.tiles.channels * width)).clamp(1, 8);
-    let each = panels.div_ceil(rayon::current_num_threads() * 2).clamp(1, most);
-    (0..panels.div_ceil(each)).into_par_iter().with_max_len(1).for_each(|block| {
-        let first = block * each * width;
-        convolve_block(maps, kernels, first..tiles.min(first + each * width));
+    let each = tiles_each(maps);
+    (0..tiles.div_ceil(each)).into_par_iter().with_max_len(1).for_each(|block| {
+        let first = block * each;
+        convolve_block(maps, kernels, first..tiles.min(first + each));
     });
+}
+
+/// Tiles of a block: as many as the cache keeps and every thread gets some, and whole lines of
+/// tiles where that leaves few places of a panel empty, for lines are copied as a whole.
+fn tiles_each(maps: &Maps<'_>) -> usize {
+    let width = Tiles::current().columns;
+    let panels = maps.tiles.columns().div_ceil(width);
+    let most = (BLOCK / (NUMBERS * maps.tiles.channels * width)).clamp(1, 8);
+    let each = width * panels.div_ceil(rayon::current_num_threads() * 2).clamp(1, most);
+    let line = maps.tiles.grid[1];
+    let lines = each / line * line;
+    if lines * 5 >= each * 4 { lines } else { each }
 }
 
 fn convolve_block(maps: &Maps<'_>, kernels: &Kernels, tiles: Range<usize>) {
