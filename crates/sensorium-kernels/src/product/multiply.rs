@@ -21,7 +21,7 @@ const COLUMNS: usize = 512;
 /// Panels of the left side for which rows of the right side are not worth packing.
 const FEW_READS: usize = 1;
 /// Products with fewer multiplications than this are not worth a second thread.
-const PARALLEL: usize = 1 << 18;
+const PARALLEL: usize = 1 << 22;
 
 /// The right side of a product.
 pub(crate) trait Columns: Sync {

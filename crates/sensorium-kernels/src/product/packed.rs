@@ -64,7 +64,7 @@ impl Panel {
 }
 
 /// As few numbers as are worth a second thread.
-pub(super) const PARALLEL: usize = 1 << 15;
+pub(super) const PARALLEL: usize = 1 << 18;
 
 impl PackedRows {
     /// Packs the rows of a matrix.
