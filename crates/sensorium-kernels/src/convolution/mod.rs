@@ -12,6 +12,7 @@ mod input_gradient;
 mod output;
 mod weight_gradient;
 mod winograd;
+mod winograd_weights;
 
 use std::sync::Arc;
 

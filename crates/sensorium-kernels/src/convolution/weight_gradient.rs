@@ -8,7 +8,8 @@
 
 use rayon::prelude::*;
 
-use super::{Shape, depthwise};
+use super::{Shape, depthwise, winograd, winograd_weights};
+use crate::operation::Mode;
 use crate::product::interleave::interleave;
 use crate::product::packed::{PackedRows, View};
 use crate::product::tile::{Strip, Tiles};
@@ -30,8 +31,13 @@ pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> 
     let [inputs, outputs] = shape.group_channels();
     let len = outputs * inputs * shape.taps();
     let mut gradient = vec![0.0; shape.options.groups * len];
+    let by_tiles = winograd::suits(shape, shape.output, Mode::Training);
     for (group, gradient) in gradient.chunks_exact_mut(len).enumerate() {
-        group_gradient(shape, x, dy, group, gradient);
+        if by_tiles {
+            winograd_weights::group_gradient(shape, x, dy, group, gradient);
+        } else {
+            group_gradient(shape, x, dy, group, gradient);
+        }
     }
     gradient
 }

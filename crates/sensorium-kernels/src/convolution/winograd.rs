@@ -23,13 +23,15 @@ use crate::scratch::{Shared, with_scratch};
 use crate::vector::{Vector, for_vectors};
 
 /// Outputs along a side of a tile, inputs along it, and numbers of a transformed tile.
-const OUT: usize = 4;
-const IN: usize = 6;
-const NUMBERS: usize = IN * IN;
+pub(super) const OUT: usize = 4;
+pub(super) const IN: usize = 6;
+pub(super) const NUMBERS: usize = IN * IN;
 
 /// Maps with fewer tiles, and layers with fewer channels, are left to the direct way: the
 /// transforms would cost more than they save.
 const FEWEST_TILES: usize = 16;
+/// The fewest tiles of a whole batch in training, where the kernels are transformed at every step.
+const FEWEST_IN_TRAINING: usize = 192;
 const FEWEST_CHANNELS: usize = 16;
 
 /// Whether a convolution with this kernel is to be made by tiles.
@@ -39,9 +41,12 @@ pub(super) fn suits(shape: &Shape, map: [usize; 2], mode: Mode) -> bool {
     let options = &shape.options;
     let is_plain = shape.kernel == [3; 2] && options.stride == [1; 2] && options.dilation == [1; 2];
     let tiles = map[0].div_ceil(OUT) * map[1].div_ceil(OUT);
-    let tiles = if mode == Mode::Training { tiles * shape.rows.min(16) } else { tiles };
+    let has_tiles = match mode {
+        Mode::Inference => tiles >= FEWEST_TILES,
+        Mode::Training => tiles * shape.rows >= FEWEST_IN_TRAINING,
+    };
     is_plain
-        && tiles >= FEWEST_TILES
+        && has_tiles
         && shape.group_channels().iter().all(|&channels| channels >= FEWEST_CHANNELS)
 }
 
@@ -451,7 +456,7 @@ for_instruction_sets! {
 /// Needs the instruction set of `V`.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-unsafe fn input_column<V: Vector>([a, b, c, d, e, f]: [V; IN]) -> [V; IN] {
+pub(super) unsafe fn input_column<V: Vector>([a, b, c, d, e, f]: [V; IN]) -> [V; IN] {
     // SAFETY: the caller's promise.
     unsafe {
         let (even, odd) = (e.minus(c.times(4.0)), d.minus(b.times(4.0)));
