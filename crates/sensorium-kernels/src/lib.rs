@@ -14,9 +14,11 @@ mod linear;
 mod operation;
 mod product;
 mod scratch;
+mod time_convolution;
 mod vector;
 
 pub use activation::{Activation, activate, add_activate};
 pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused};
 pub use linear::{linear, linear_add};
 pub use product::matmul;
+pub use time_convolution::{TimeConvolutionOptions, time_convolution};
