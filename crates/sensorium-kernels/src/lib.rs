@@ -11,6 +11,7 @@ mod convolution;
 mod instruction_set;
 mod kept;
 mod linear;
+mod math;
 mod operation;
 mod product;
 mod scratch;
