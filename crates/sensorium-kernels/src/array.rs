@@ -6,6 +6,8 @@ use burn::backend::Flex;
 use burn::tensor::{Bytes, DType, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
+use crate::operation::runs_here;
+
 /// A dense array, last axis fastest; a clone shares the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Array {
@@ -70,5 +72,32 @@ impl Array {
 impl From<FlexTensor> for Array {
     fn from(tensor: FlexTensor) -> Self {
         Self { tensor: tensor.to_contiguous() }
+    }
+}
+
+/// The numbers of a tensor, read where they are on the CPU and copied from other devices.
+#[derive(Debug)]
+pub struct Values {
+    array: Array,
+}
+
+impl Values {
+    /// The numbers of a tensor of 32-bit floats, without its gradients.
+    ///
+    /// # Panics
+    ///
+    /// If it holds other numbers.
+    pub fn of<const D: usize>(tensor: Tensor<D>) -> Self {
+        if runs_here(&tensor.device(), tensor.dtype()) {
+            return Self { array: Array::of(tensor) };
+        }
+        let dims = tensor.dims();
+        let values = tensor.into_data().try_into_vec().expect("32-bit floats");
+        Self { array: Array::new(values, &dims) }
+    }
+
+    /// Last axis fastest.
+    pub fn as_slice(&self) -> &[f32] {
+        self.array.values()
     }
 }

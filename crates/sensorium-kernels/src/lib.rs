@@ -6,6 +6,7 @@
 //! tests compare with. `unsafe` is allowed in this crate alone.
 
 mod activation;
+mod adamw;
 mod array;
 mod convolution;
 mod instruction_set;
@@ -19,6 +20,8 @@ mod time_convolution;
 mod vector;
 
 pub use activation::{Activation, activate, add_activate};
+pub use adamw::{AdamWParameter, AdamWStep, adamw, global_norm};
+pub use array::Values;
 pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused};
 pub use linear::{linear, linear_add};
 pub use product::matmul;

@@ -13,16 +13,13 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
-use rayon::prelude::*;
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
+use sensorium_kernels::{AdamWParameter, AdamWStep, Values, adamw, global_norm};
 use serde::{Deserialize, Serialize};
 
 use crate::Model;
 use crate::weights::{self, Place, WeightsError};
-
-/// Numbers that one task works on: enough to outweigh handing it to another core.
-const CHUNK: usize = 16_384;
 
 /// How [`AdamW`] steps.
 ///
@@ -121,15 +118,42 @@ impl AdamW {
         gradients: GradientsParams,
         learning_rate: f64,
     ) -> (Model, f64) {
-        let gradients = by_name(&model, gradients);
-        let norm = global_norm(&gradients);
+        let pending = pending(&model, gradients);
+        let norm = norm(&pending);
         if !norm.is_finite() {
             return (model, norm);
         }
         let clip = self.config.clip_global_norm.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
-        let place = Place::in_model(&model);
-        let mut mapper = Step { place, optimizer: self, gradients, clip, learning_rate };
+        let moved = self.moved(&pending, clip, learning_rate);
+        let mut mapper = Replace { place: Place::in_model(&model), moved };
         (model.map(&mut mapper), norm)
+    }
+
+    /// The new values of all weights that have a gradient.
+    fn moved(
+        &mut self,
+        pending: &BTreeMap<String, Pending>,
+        clip: f64,
+        learning_rate: f64,
+    ) -> BTreeMap<String, Vec<f32>> {
+        for (name, Pending { shape, .. }) in pending {
+            self.moments.entry(name.clone()).or_insert_with(|| Moments::zeros(shape)).num_steps +=
+                1;
+        }
+        let config = &self.config;
+        let remembered = self.moments.iter_mut().filter_map(|(name, moments)| {
+            let Pending { shape, values, gradient } = pending.get(name)?;
+            let decay = if shape.len() >= 2 { config.weight_decay } else { 0.0 };
+            Some(AdamWParameter {
+                step: step(config, decay, moments.num_steps, learning_rate, clip),
+                values: values.as_slice(),
+                gradient: gradient.as_slice(),
+                first_moment: &mut moments.first,
+                second_moment: &mut moments.second,
+            })
+        });
+        // Both maps are in the order of the names.
+        pending.keys().cloned().zip(adamw(remembered.collect())).collect()
     }
 
     /// Everything that is remembered, under `<weight>.first_moment`, `<weight>.second_moment` (of
@@ -202,33 +226,40 @@ fn numbers(tensor: TensorData) -> Vec<f32> {
     tensor.try_into_vec().expect("gradients and weights are 32-bit floats")
 }
 
-/// The gradients by the names of their weights.
-fn by_name(model: &Model, gradients: GradientsParams) -> BTreeMap<String, Vec<f32>> {
+/// A weight that has a gradient.
+struct Pending {
+    shape: Vec<usize>,
+    values: Values,
+    gradient: Values,
+}
+
+/// The weights that have a gradient, by their names.
+fn pending(model: &Model, gradients: GradientsParams) -> BTreeMap<String, Pending> {
     let place = Place::in_model(model);
     let mut visitor = ByName { place, unnamed: gradients, named: BTreeMap::new() };
     model.visit(&mut visitor);
     visitor.named
 }
 
-/// The length of all gradients together, summed in one order whatever the number of cores.
-fn global_norm(gradients: &BTreeMap<String, Vec<f32>>) -> f64 {
-    let squares = |chunk: &[f32]| chunk.iter().map(|&part| f64::from(part).powi(2)).sum::<f64>();
-    let sum = |gradient: &Vec<f32>| -> f64 {
-        gradient.par_chunks(CHUNK).map(squares).collect::<Vec<f64>>().iter().sum()
-    };
-    gradients.values().map(sum).sum::<f64>().sqrt()
+/// The length of all gradients together.
+fn norm(pending: &BTreeMap<String, Pending>) -> f64 {
+    let gradients: Vec<&[f32]> =
+        pending.values().map(|weight| weight.gradient.as_slice()).collect();
+    global_norm(&gradients)
 }
 
 struct ByName {
     place: Place,
     unnamed: GradientsParams,
-    named: BTreeMap<String, Vec<f32>>,
+    named: BTreeMap<String, Pending>,
 }
 
 impl ModuleVisitor for ByName {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.unnamed.remove::<D>(param.id) {
-            self.named.insert(self.place.name(), numbers(gradient.into_data()));
+            let shape = param.lazy_shape().as_slice().to_vec();
+            let (values, gradient) = (Values::of(param.val()), Values::of(gradient));
+            self.named.insert(self.place.name(), Pending { shape, values, gradient });
         }
     }
 
@@ -241,30 +272,17 @@ impl ModuleVisitor for ByName {
     }
 }
 
-struct Step<'a> {
+struct Replace {
     place: Place,
-    optimizer: &'a mut AdamW,
-    gradients: BTreeMap<String, Vec<f32>>,
-    clip: f64,
-    learning_rate: f64,
+    moved: BTreeMap<String, Vec<f32>>,
 }
 
-impl ModuleMapper for Step<'_> {
+impl ModuleMapper for Replace {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.place.name();
-        let Some(gradient) = self.gradients.remove(&name) else { return param };
-        let shape = param.lazy_shape().as_slice().to_vec();
-        let decays = D >= 2;
-        let AdamW { config, moments } = &mut *self.optimizer;
-        let moments = moments.entry(name).or_insert_with(|| Moments::zeros(&shape));
-        moments.num_steps += 1;
-        let decay = if decays { config.weight_decay } else { 0.0 };
-        let update = Update::new(config, decay, moments.num_steps, self.learning_rate, self.clip);
+        let Some(values) = self.moved.remove(&self.place.name()) else { return param };
+        let shape = param.lazy_shape();
         param.map(|tensor| {
-            let device = tensor.device();
-            let mut values = numbers(tensor.inner().into_data());
-            update.apply(&mut values, &gradient, moments);
-            Tensor::from_data(TensorData::new(values, shape), &device).require_grad()
+            Tensor::from_data(TensorData::new(values, shape), &tensor.device()).require_grad()
         })
     }
 
@@ -277,57 +295,25 @@ impl ModuleMapper for Step<'_> {
     }
 }
 
-/// The numbers that one weight's step is made of, worked out once.
-struct Update {
-    clip: f32,
-    keep: f32,
-    beta_1: f32,
-    beta_2: f32,
-    step_size: f32,
-    root_correction: f32,
-    eps: f32,
-}
-
-impl Update {
-    #[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
-    fn new(
-        config: &AdamWConfig,
-        decay: f64,
-        num_steps: u32,
-        learning_rate: f64,
-        clip: f64,
-    ) -> Self {
-        let [beta_1, beta_2] = config.betas;
-        // Both means start at zero, and are this much too small after so many steps.
-        let correction = |beta: f64| 1.0 - beta.powf(f64::from(num_steps));
-        Self {
-            clip: clip as f32,
-            keep: (1.0 - learning_rate * decay) as f32,
-            beta_1: beta_1 as f32,
-            beta_2: beta_2 as f32,
-            step_size: (learning_rate / correction(beta_1)) as f32,
-            root_correction: correction(beta_2).sqrt() as f32,
-            eps: config.eps as f32,
-        }
-    }
-
-    /// Every number by itself, so that the result does not depend on the number of cores.
-    fn apply(&self, values: &mut [f32], gradient: &[f32], moments: &mut Moments) {
-        let chunks = values
-            .par_chunks_mut(CHUNK)
-            .zip(gradient.par_chunks(CHUNK))
-            .zip(moments.first.par_chunks_mut(CHUNK))
-            .zip(moments.second.par_chunks_mut(CHUNK));
-        chunks.for_each(|(((values, gradient), first), second)| {
-            let numbers = values.iter_mut().zip(gradient).zip(first).zip(second);
-            for (((value, &gradient), first), second) in numbers {
-                let gradient = gradient * self.clip;
-                *first = self.beta_1 * *first + (1.0 - self.beta_1) * gradient;
-                *second = self.beta_2 * *second + (1.0 - self.beta_2) * gradient * gradient;
-                let root = second.sqrt() / self.root_correction + self.eps;
-                *value = *value * self.keep - self.step_size * *first / root;
-            }
-        });
+/// The factors of one weight's step.
+#[expect(clippy::cast_possible_truncation, reason = "weights are 32-bit floats")]
+fn step(
+    config: &AdamWConfig,
+    decay: f64,
+    num_steps: u32,
+    learning_rate: f64,
+    clip: f64,
+) -> AdamWStep {
+    let [beta_1, beta_2] = config.betas;
+    // Both means start at zero, and are this much too small after so many steps.
+    let correction = |beta: f64| 1.0 - beta.powf(f64::from(num_steps));
+    AdamWStep {
+        clip: clip as f32,
+        keep: (1.0 - learning_rate * decay) as f32,
+        betas: [beta_1 as f32, beta_2 as f32],
+        step_size: (learning_rate / correction(beta_1)) as f32,
+        root_correction: correction(beta_2).sqrt() as f32,
+        epsilon: config.eps as f32,
     }
 }
 
@@ -356,24 +342,17 @@ mod tests {
     #[test]
     fn two_steps_are_those_of_the_formula() {
         let mut moments = Moments::zeros(&[1]);
-        let mut values = [2.0];
+        let mut value = 2.0;
         for (num_steps, (gradient, expected)) in (1..).zip([(0.5, 1.88), (-1.0, 1.897_810_4)]) {
-            let update = Update::new(&config(), 0.1, num_steps, 0.1, 1.0);
-            update.apply(&mut values, &[gradient], &mut moments);
-            assert!((values[0] - expected).abs() < 1e-6, "{} is not {expected}", values[0]);
-        }
-    }
-
-    #[test]
-    fn every_number_of_a_large_weight_steps_as_a_small_one_does() {
-        let gradient: Vec<f32> = (0..3 * CHUNK + 7).map(|index| (index as f32).sin()).collect();
-        let mut values = vec![1.0; gradient.len()];
-        let update = Update::new(&config(), 0.1, 1, 0.01, 0.5);
-        update.apply(&mut values, &gradient, &mut Moments::zeros(&[gradient.len()]));
-        for index in [0, 1, CHUNK, 3 * CHUNK + 6] {
-            let mut alone = [1.0];
-            update.apply(&mut alone, &gradient[index..=index], &mut Moments::zeros(&[1]));
-            assert_eq!(values[index].to_bits(), alone[0].to_bits(), "number {index}");
+            let moved = adamw(vec![AdamWParameter {
+                step: step(&config(), 0.1, num_steps, 0.1, 1.0),
+                values: &[value],
+                gradient: &[gradient],
+                first_moment: &mut moments.first,
+                second_moment: &mut moments.second,
+            }]);
+            value = moved[0][0];
+            assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
         }
     }
 
