@@ -54,6 +54,11 @@ impl Array {
         data.try_into_vec().expect("an array is of 32-bit floats")
     }
 
+    /// Whether nobody else holds the memory, so that [`Array::into_values`] copies nothing.
+    pub(crate) fn is_unshared(&self) -> bool {
+        self.tensor.is_unique()
+    }
+
     /// The same numbers under other axes.
     pub(crate) fn reshaped(&self, dims: &[usize]) -> Self {
         Self { tensor: self.tensor.reshape(Shape::from(dims.to_vec())) }

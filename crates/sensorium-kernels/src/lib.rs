@@ -7,8 +7,10 @@
 
 mod activation;
 mod adamw;
+mod add;
 mod array;
 mod convolution;
+mod elementwise;
 mod instruction_set;
 mod kept;
 mod linear;
@@ -16,12 +18,16 @@ mod math;
 mod operation;
 mod product;
 mod scratch;
+#[cfg(test)]
+mod testkit;
 mod time_convolution;
 mod vector;
 
 pub use activation::{Activation, activate, add_activate};
 pub use adamw::{AdamWParameter, AdamWStep, adamw, global_norm};
 pub use array::Values;
+pub use activation::{Activation, activate};
+pub use add::add_activate;
 pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused};
 pub use linear::{linear, linear_add};
 pub use product::matmul;

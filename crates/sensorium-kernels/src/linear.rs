@@ -5,7 +5,8 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::activation::{Activation, activate, add_activate, apply_in_place};
+use crate::activation::{Activation, activate, apply_in_place};
+use crate::add::add_activate;
 use crate::array::Array;
 use crate::kept::{Purpose, kept};
 use crate::operation::{Mode, Operation, apply, runs_here};

@@ -22,6 +22,11 @@ pub(crate) trait Operation: Debug + Send + Sync + 'static {
     /// that there will be none.
     fn forward(&self, inputs: &[Array], mode: Mode) -> (Array, Vec<Array>);
 
+    /// [`Operation::forward`] that may write the output over inputs that nobody else holds.
+    fn forward_over(&self, inputs: Vec<Array>, mode: Mode) -> (Array, Vec<Array>) {
+        self.forward(&inputs, mode)
+    }
+
     /// The gradient of each input where `wanted` says so, and `None` elsewhere.
     fn backward(&self, saved: &[Array], gradient: Array, wanted: &[bool]) -> Vec<Option<Array>>;
 }
@@ -86,8 +91,8 @@ macro_rules! bridge {
 
         impl Apply for Flex {
             $(fn $name($($input: FloatTensor<Self>),+, operation: Arc<dyn Operation>) -> FloatTensor<Self> {
-                let inputs = [$(Array::from($input)),+];
-                operation.forward(&inputs, Mode::Inference).0.into_tensor()
+                let inputs = vec![$(Array::from($input)),+];
+                operation.forward_over(inputs, Mode::Inference).0.into_tensor()
             })+
         }
 
@@ -121,11 +126,11 @@ fn tracked<C: CheckpointStrategy, const N: usize>(
     let nodes = nodes.try_into().expect("the number of inputs is N");
     match Gradient::<N>.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(preparation) => {
-            let (output, saved) = operation.forward(&arrays, Mode::Training);
+            let (output, saved) = operation.forward_over(arrays, Mode::Training);
             preparation.finish(Pass { operation, saved }, output.into_tensor())
         }
         OpsKind::UnTracked(preparation) => {
-            preparation.finish(operation.forward(&arrays, Mode::Inference).0.into_tensor())
+            preparation.finish(operation.forward_over(arrays, Mode::Inference).0.into_tensor())
         }
     }
 }
