@@ -9,6 +9,7 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
+use sensorium_kernels::{BatchNormOptions, batch_norm, scale_shift};
 
 /// Keeps the division finite where a channel is constant; PyTorch's default.
 const EPSILON: f64 = 1e-5;
@@ -82,23 +83,18 @@ impl BatchNorm {
     /// - `map`: `[P, C, H, W]`, without padding
     /// - returns: `[P, C, H, W]`
     pub(crate) fn forward_map(&self, map: Tensor<4>) -> Tensor<4> {
-        let dims @ [rows, channels, height, width] = map.dims();
-        let cells = map.reshape([rows, channels, height * width]);
-        let device = cells.device();
+        let [rows, _, height, width] = map.dims();
+        let device = map.device();
         let count = rows * height * width;
         if device.is_autodiff() && self.training.is_enabled() && count > 1 {
-            let mean = cells.clone().mean_dim(2).mean_dim(0); // [1, C, 1]
-            let centred = cells - mean.clone();
-            let variance = (centred.clone() * centred.clone()).mean_dim(2).mean_dim(0);
-            let variance = variance.squeeze_dim::<2>(2); // [1, C]
-            let counted = Tensor::full([1], count as f64, &device);
-            self.remember(mean.squeeze_dim(2), variance.clone(), counted);
-            let scale = self.scale(variance).unsqueeze_dim(2);
-            let shift = self.beta.val().reshape([1, channels, 1]);
-            return (centred * scale + shift).reshape(dims);
+            let options = BatchNormOptions { epsilon: EPSILON, relu: false };
+            let normed = batch_norm(map, self.gamma.val(), self.beta.val(), &options, None);
+            let [mean, variance] = [normed.mean, normed.variance].map(|one| one.unsqueeze_dim(0));
+            self.remember(mean, variance, Tensor::full([1], count as f64, &device));
+            return normed.output;
         }
         let (scale, shift) = self.by_running(&device);
-        (cells * scale.unsqueeze_dim(2) + shift.unsqueeze_dim(2)).reshape(dims)
+        scale_shift(map, scale.squeeze_dim(0), shift.squeeze_dim(0), false, None)
     }
 
     /// Scale and shift outside training: `[1, C]` each.
