@@ -59,11 +59,6 @@ impl Array {
         self.tensor.is_unique()
     }
 
-    /// The same numbers under other axes.
-    pub(crate) fn reshaped(&self, dims: &[usize]) -> Self {
-        Self { tensor: self.tensor.reshape(Shape::from(dims.to_vec())) }
-    }
-
     /// The memory that holds the numbers.
     pub(crate) fn memory(&self) -> Arc<Bytes> {
         self.tensor.data_arc()

@@ -1,6 +1,7 @@
 //! The functions between two layers.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
+use sensorium_kernels::activate;
 use serde::{Deserialize, Serialize};
 
 /// A function of every number by itself, under Ludwig's names.
@@ -31,15 +32,21 @@ impl Activation {
     /// Applies the function to every number; the shape stays.
     #[must_use]
     pub fn apply<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Relu => activation::relu(values),
-            Self::LeakyRelu => activation::leaky_relu(values, 0.01),
-            Self::Elu => activation::elu(values, 1.0),
-            Self::Gelu => activation::gelu(values),
-            Self::Silu => activation::silu(values),
-            Self::Sigmoid => activation::sigmoid(values),
-            Self::Tanh => activation::tanh(values),
-            Self::Identity => values,
+        activate(values, self.into())
+    }
+}
+
+impl From<Activation> for sensorium_kernels::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Relu => Self::Relu,
+            Activation::LeakyRelu => Self::LeakyRelu,
+            Activation::Elu => Self::Elu,
+            Activation::Gelu => Self::Gelu,
+            Activation::Silu => Self::Silu,
+            Activation::Sigmoid => Self::Sigmoid,
+            Activation::Tanh => Self::Tanh,
+            Activation::Identity => Self::Identity,
         }
     }
 }
