@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use sensorium_kernels::{Activation, linear, linear_add};
+use sensorium_kernels::{Activation, linear};
 
 /// Whether a layer has a learned shift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +47,6 @@ impl Linear {
         activation: Activation,
     ) -> Tensor<D> {
         linear(x, self.weight.val(), self.bias_value(), activation)
-    }
-
-    /// [`Linear::forward`], added to `residual`.
-    pub(crate) fn added_to<const D: usize>(&self, residual: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
-        linear_add(x, self.weight.val(), self.bias_value(), residual)
     }
 
     fn bias_value(&self) -> Option<Tensor<1>> {
