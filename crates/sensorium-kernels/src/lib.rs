@@ -1,7 +1,7 @@
 //! Hand-written forward and backward passes of the operations that models spend their time in, on
 //! a CPU; every other device runs the same operations as Burn has them.
 //!
-//! One operation is one file with three parts: a public function on tensors, an [`Operation`] on
+//! One operation is one file with three parts: a public function on tensors, an `Operation` on
 //! plain arrays, and the same in Burn's own operations, which other devices run and which the
 //! tests compare with. `unsafe` is allowed in this crate alone.
 
