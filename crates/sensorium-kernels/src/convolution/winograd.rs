@@ -4,8 +4,7 @@
 //! (<https://arxiv.org/abs/1509.09308>), F(4 × 4, 3 × 3): a tile of 4 by 4 outputs is made of 6 by 6
 //! inputs; both, and the kernel, are transformed to 36 numbers, and each of these is a product over
 //! the channels by itself. The transforms have numbers up to 8 and down to 1/24, which costs
-//! accuracy: against sums in 64 bits the largest error, as a share of the largest output, was
-//! measured to be below 1e-5, where the direct way has 1e-6.
+//! accuracy: the tests hold the direct way to 4e-6 of the largest output, and tiles to 2e-5.
 
 use std::ops::Range;
 
