@@ -28,6 +28,7 @@ static COPIES: Mutex<BTreeMap<(usize, Purpose, InstructionSet), Kept>> =
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     Linear,
+    Recurrence,
     Convolution { group: usize },
     TiledConvolution { group: usize },
 }

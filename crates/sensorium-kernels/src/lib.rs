@@ -18,6 +18,7 @@ mod linear;
 mod math;
 mod operation;
 mod product;
+mod recurrent;
 mod scratch;
 #[cfg(test)]
 mod testkit;
@@ -32,4 +33,5 @@ pub use batch_norm::{BatchNormOptions, BatchNormOutput, batch_norm, batch_norm_r
 pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused};
 pub use linear::{linear, linear_add};
 pub use product::matmul;
+pub use recurrent::{Direction, elman, gru, lstm};
 pub use time_convolution::{TimeConvolutionOptions, time_convolution};

@@ -29,6 +29,16 @@ pub(crate) trait Operation: Debug + Send + Sync + 'static {
 
     /// The gradient of each input where `wanted` says so, and `None` elsewhere.
     fn backward(&self, saved: &[Array], gradient: Array, wanted: &[bool]) -> Vec<Option<Array>>;
+
+    /// [`Operation::backward`] that may write gradients over what was saved for it alone.
+    fn backward_over(
+        &self,
+        saved: Vec<Array>,
+        gradient: Array,
+        wanted: &[bool],
+    ) -> Vec<Option<Array>> {
+        self.backward(&saved, gradient, wanted)
+    }
 }
 
 /// Whether a backward pass can follow.
@@ -152,7 +162,8 @@ impl<const N: usize> Backward<Flex, N> for Gradient<N> {
     fn backward(self, ops: Ops<Pass, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = Array::from(grads.consume::<Flex>(&ops.node));
         let wanted: Vec<bool> = ops.parents.iter().map(Option::is_some).collect();
-        let found = ops.state.operation.backward(&ops.state.saved, gradient, &wanted);
+        let Pass { operation, saved } = ops.state;
+        let found = operation.backward_over(saved, gradient, &wanted);
         for (parent, gradient) in ops.parents.into_iter().zip(found) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
                 grads.register::<Flex>(parent.id, gradient.into_tensor());

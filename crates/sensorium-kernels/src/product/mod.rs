@@ -4,6 +4,7 @@ pub(crate) mod interleave;
 pub(crate) mod multiply;
 pub(crate) mod packed;
 pub(crate) mod packed_columns;
+pub(crate) mod resident;
 pub(crate) mod tile;
 
 use burn::tensor::Tensor;

@@ -14,16 +14,17 @@ use crate::scratch::Aligned;
 #[derive(Debug)]
 pub(crate) struct PackedColumns {
     values: Aligned,
-    depth: usize,
-    columns: usize,
-    width: usize,
+    pub(super) depth: usize,
+    pub(super) columns: usize,
+    pub(crate) tiles: Tiles,
 }
 
 impl PackedColumns {
     /// Packs the columns of a matrix.
     pub(crate) fn of(matrix: View<'_>) -> Self {
         let View { rows: depth, columns, .. } = matrix;
-        let width = Tiles::current().columns;
+        let tiles = Tiles::current();
+        let width = tiles.columns;
         let len = width * depth;
         let mut values = Aligned::zeros(columns.div_ceil(width) * len);
         let pack = |(index, panel): (usize, &mut [f32])| {
@@ -35,12 +36,14 @@ impl PackedColumns {
         } else {
             panels.par_chunks_exact_mut(len).enumerate().for_each(pack);
         }
-        Self { values, depth, columns, width }
+        Self { values, depth, columns, tiles }
     }
 
-    fn panel(&self, first: usize, steps: Range<usize>) -> &[f32] {
-        let panel = &self.values.values()[first * self.depth..][..self.width * self.depth];
-        &panel[steps.start * self.width..steps.end * self.width]
+    /// The numbers of a tile's columns at some steps.
+    pub(super) fn panel(&self, first: usize, steps: Range<usize>) -> &[f32] {
+        let width = self.tiles.columns;
+        let panel = &self.values.values()[first * self.depth..][..width * self.depth];
+        &panel[steps.start * width..steps.end * width]
     }
 }
 
@@ -54,7 +57,7 @@ impl Columns for PackedColumns {
     fn block(&self, _: Range<usize>) {}
 
     fn pack(&self, (): &mut (), first: usize, _: usize, steps: Range<usize>, panel: &mut [f32]) {
-        panel[..steps.len() * self.width].copy_from_slice(self.panel(first, steps));
+        panel[..steps.len() * self.tiles.columns].copy_from_slice(self.panel(first, steps));
     }
 
     fn in_place(
@@ -64,6 +67,6 @@ impl Columns for PackedColumns {
         steps: Range<usize>,
         _: usize,
     ) -> Option<InPlace<'_>> {
-        Some(InPlace { values: self.panel(first, steps), step: self.width })
+        Some(InPlace { values: self.panel(first, steps), step: self.tiles.columns })
     }
 }
