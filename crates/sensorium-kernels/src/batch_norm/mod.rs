@@ -8,7 +8,6 @@
 mod affine;
 mod planes;
 mod rows;
-mod sums;
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,9 +16,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use self::affine::{Affine, Slope, Sums};
 use self::rows::Rows;
-use self::sums::Moments;
 use crate::array::Array;
 use crate::operation::{Mode, Operation, apply, runs_here};
+use crate::sums::Moments;
 
 /// How [`batch_norm`] goes about it.
 #[derive(Clone, Copy, Debug, PartialEq)]

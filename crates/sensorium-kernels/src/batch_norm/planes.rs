@@ -10,10 +10,10 @@ use rayon::prelude::*;
 
 use super::Passed;
 use super::affine::{Affine, Mask, Slope, Sums};
-use super::sums::{LANES, Moments, accumulate, totals};
 use crate::array::Array;
 use crate::instruction_set::for_instruction_sets;
 use crate::scratch::{Shared, written};
+use crate::sums::{LANES, Moments, accumulate, totals};
 
 /// About as many numbers as a piece has: with a gradient and an output a first-level cache full.
 const PIECE: usize = 2_048;

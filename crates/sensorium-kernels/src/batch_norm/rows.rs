@@ -6,9 +6,9 @@
 use rayon::prelude::*;
 
 use super::affine::{Affine, Slope, Sums};
-use super::sums::Moments;
 use crate::instruction_set::for_instruction_sets;
 use crate::scratch::{Shared, written};
+use crate::sums::Moments;
 
 /// About as many numbers as a group has: with a gradient a first-level cache full.
 const GROUP: usize = 4_096;

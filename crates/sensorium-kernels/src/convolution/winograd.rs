@@ -262,7 +262,8 @@ fn multiply(
                 let right = &inputs[from..][..channels * width];
                 let to = (number * panels + panel) * some.len() + rows.first - some.start;
                 let to = &mut products[to * width..][..rows.rows * width];
-                let strip = Strip::dense(rows.from_step(0), right.as_ptr(), channels, width);
+                let strip =
+                    Strip::dense(rows.from_step(0), rows.rows, right.as_ptr(), channels, width);
                 // SAFETY: the slices hold all steps and rows; the tiles are this machine's.
                 unsafe { left.tiles.of_rows(rows.rows)(strip, to.as_mut_ptr(), width, false) };
             }

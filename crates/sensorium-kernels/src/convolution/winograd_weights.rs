@@ -174,7 +174,8 @@ impl Layout {
                 let left = &gradients[start..][..tiles.len() * height];
                 let at = (number * self.outputs + channels.start) * self.width;
                 let sums = &mut sums[at..][..height * self.width];
-                let strip = Strip::dense(left.as_ptr(), right.as_ptr(), tiles.len(), self.width);
+                let (left, right) = (left.as_ptr(), right.as_ptr());
+                let strip = Strip::dense(left, height, right, tiles.len(), self.width);
                 // SAFETY: the slices hold all tiles and rows; the tiles are this machine's.
                 unsafe { self.tiles.of_rows(height)(strip, sums.as_mut_ptr(), self.width, true) };
             }

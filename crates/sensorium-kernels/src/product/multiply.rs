@@ -207,7 +207,7 @@ fn multiply_tile(
     let add = steps.start > 0;
     assert!(right.values.len() >= (steps.len() - 1) * right.step + width);
     let (left, right_step) = (rows.from_step(steps.start), right.step);
-    let strip = Strip::dense(left, right.values.as_ptr(), steps.len(), right_step);
+    let strip = Strip::dense(left, rows.rows, right.values.as_ptr(), steps.len(), right_step);
     let row_range = rows.first..rows.first + rows.rows;
     let direct = (columns.len() == width)
         .then(|| output.direct(row_range.clone(), columns.clone()))

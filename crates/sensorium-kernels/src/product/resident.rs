@@ -9,14 +9,42 @@ use super::tile::{Strip, Tiles};
 /// the left side while the first-level cache holds both.
 const DEPTH: usize = 128;
 
-/// A left side in panels of at most `height` rows: for each panel all its steps, and for each step
-/// one number for each of its rows.
+/// A left side in panels of at most `height` rows: for each step one number for each of a panel's
+/// rows, next to each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeftPanels<'a> {
     pub(crate) values: &'a [f32],
     pub(crate) rows: usize,
     pub(crate) height: usize,
     pub(crate) depth: usize,
+    pub(crate) order: Order,
+}
+
+/// How panels lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    /// All steps of a panel without gaps, then the next panel.
+    PanelByPanel,
+    /// The numbers of all rows at one step, then the next step, so many floats further on.
+    StepByStep(usize),
+}
+
+impl LeftPanels<'_> {
+    /// The panel of `rows` rows from `first` on, from a step on, and the floats from step to step.
+    fn from_step(&self, first: usize, rows: usize, step: usize) -> (*const f32, usize) {
+        match self.order {
+            Order::PanelByPanel => (self.values[first * self.depth + step * rows..].as_ptr(), rows),
+            Order::StepByStep(stride) => (self.values[step * stride + first..].as_ptr(), stride),
+        }
+    }
+
+    /// How many floats there have to be.
+    fn len(&self) -> usize {
+        match self.order {
+            Order::PanelByPanel => self.rows * self.depth,
+            Order::StepByStep(stride) => self.depth.saturating_sub(1) * stride + self.rows,
+        }
+    }
 }
 
 /// Where a product goes: rows `stride` floats apart, and whether it is added to what is there.
@@ -43,15 +71,18 @@ impl Tiles {
         right_step: usize,
         place: Place<'_>,
     ) {
-        let LeftPanels { values, rows, height, depth } = left;
+        let LeftPanels { values, rows, height, depth, .. } = left;
         let Place { values: output, stride, add } = place;
-        assert!(height <= self.rows() && values.len() >= rows * depth && steps.end <= depth);
+        assert!(height <= self.rows() && values.len() >= left.len() && steps.end <= depth);
         assert!(right.len() >= steps.len().saturating_sub(1) * right_step + self.columns);
         assert!(output.len() >= rows.saturating_sub(1) * stride + self.columns);
         for first in (0..rows).step_by(height) {
             let rows = height.min(rows - first);
-            let left = values[first * depth + steps.start * rows..].as_ptr();
-            let strip = Strip::dense(left, right.as_ptr(), steps.len(), right_step);
+            let (left, left_step) = left.from_step(first, rows, steps.start);
+            let strip = Strip {
+                left_step,
+                ..Strip::dense(left, rows, right.as_ptr(), steps.len(), right_step)
+            };
             let place = output[first * stride..].as_mut_ptr();
             // SAFETY: `Tiles::current` chose tiles of this machine, and the slices hold all that
             // the strip says, as was checked above.
@@ -68,18 +99,35 @@ impl PackedColumns {
 
     /// Writes or adds `left` × these columns, of which `place` has room for the padded ones too.
     pub(crate) fn multiply(&self, left: LeftPanels<'_>, place: Place<'_>) {
+        self.multiply_part(left, 0, 0..self.columns, place);
+    }
+
+    /// Writes or adds `left` × some of the columns at as many steps from `first_step` on as `left`
+    /// has. `columns` start with a tile; `place` has room for those that fill up the last one.
+    pub(crate) fn multiply_part(
+        &self,
+        left: LeftPanels<'_>,
+        first_step: usize,
+        columns: Range<usize>,
+        place: Place<'_>,
+    ) {
         let tiles = self.tiles;
-        for start in (0..self.depth).step_by(DEPTH) {
-            let steps = start..self.depth.min(start + DEPTH);
-            for first in (0..self.columns).step_by(tiles.columns) {
+        for start in (0..left.depth).step_by(DEPTH) {
+            let steps = start..left.depth.min(start + DEPTH);
+            for first in columns.clone().step_by(tiles.columns) {
                 let part = Place {
-                    values: &mut place.values[first..],
+                    values: &mut place.values[first - columns.start..],
                     stride: place.stride,
                     add: place.add || start > 0,
                 };
-                let panel = self.panel(first, steps.clone());
+                let panel = self.panel(first, first_step + steps.start..first_step + steps.end);
                 tiles.multiply(left, steps.clone(), panel, tiles.columns, part);
             }
         }
     }
+}
+
+/// The height of panels of about the same number of rows each.
+pub(crate) fn panel_height(tiles: Tiles, rows: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(tiles.rows()))
 }

@@ -10,11 +10,13 @@ use crate::vector::{Four, Vector};
 /// What a tile is summed over: `runs` runs of `len` steps.
 ///
 /// At each step the left side has one number for each row, next to each other, and the right side
-/// one for each column, next to each other. The left side goes on without gaps; the right side
-/// moves by `right_step` at each step and starts `right_run` further on at each run.
+/// one for each column, next to each other. The left side moves by `left_step` at each step, from
+/// run to run too; the right side by `right_step`, and it starts `right_run` further on at each
+/// run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strip {
     pub(crate) left: *const f32,
+    pub(crate) left_step: usize,
     pub(crate) right: *const f32,
     pub(crate) len: usize,
     pub(crate) right_step: usize,
@@ -23,14 +25,15 @@ pub(crate) struct Strip {
 }
 
 impl Strip {
-    /// One run.
+    /// One run of a left side of `rows` rows without gaps.
     pub(crate) fn dense(
         left: *const f32,
+        rows: usize,
         right: *const f32,
         len: usize,
         right_step: usize,
     ) -> Self {
-        Self { left, right, len, right_step, runs: 1, right_run: 0 }
+        Self { left, left_step: rows, right, len, right_step, runs: 1, right_run: 0 }
     }
 }
 
@@ -104,7 +107,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const WIDE: usize>(
                         *sum = sum.fused(number, column);
                     }
                 }
-                left = left.add(ROWS);
+                left = left.wrapping_add(strip.left_step);
                 right = right.wrapping_add(strip.right_step);
             }
         }

@@ -2,13 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::{Cell, Direction, Sequence, Sizes, StepBack, deal, panel_height, vector};
+use super::{Cell, Direction, Sequence, Sizes, StepBack, deal, vector};
 use crate::instruction_set::for_instruction_sets;
 use crate::product::interleave::interleave;
 use crate::product::multiply::{MatrixColumns, MatrixOutput, multiply};
 use crate::product::packed::{PackedRows, View};
 use crate::product::packed_columns::PackedColumns;
-use crate::product::resident::{LeftPanels, Place};
+use crate::product::resident::{LeftPanels, Order, Place, panel_height};
 use crate::scratch::{with_scratch, written};
 
 /// What the forward pass left behind, as in [`super::forward::Passed`].
@@ -154,7 +154,8 @@ impl<C: Cell> Shared<'_, C> {
                 interleave(&part.own[first * own_width..], steps * own_width, lines, own, lines);
             }
         }
-        let left = LeftPanels { values: working.packed, rows, height, depth };
+        let left =
+            LeftPanels { values: working.packed, rows, height, depth, order: Order::PanelByPanel };
         let stride = self.weight.padded();
         self.weight.multiply(left, Place { values: working.state_gradient, stride, add: true });
     }

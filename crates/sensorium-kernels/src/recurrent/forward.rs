@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Cell, Sequence, Sizes, Step, deal, panel_height};
+use super::{Cell, Sequence, Sizes, Step, deal};
 use crate::array::Array;
 use crate::kept::{Purpose, kept};
 use crate::operation::Mode;
 use crate::product::interleave::interleave;
 use crate::product::packed::View;
 use crate::product::packed_columns::PackedColumns;
-use crate::product::resident::{LeftPanels, Place};
+use crate::product::resident::{LeftPanels, Order, Place, panel_height};
 use crate::scratch::{with_scratch, written};
 
 /// What a pass leaves behind.
@@ -126,7 +126,13 @@ impl<C: Cell> Shared<'_, C> {
             for at in 0..steps {
                 if at > 0 {
                     self.pack_states(&part, at - 1, packed, height);
-                    let left = LeftPanels { values: packed, rows, height, depth: width };
+                    let left = LeftPanels {
+                        values: packed,
+                        rows,
+                        height,
+                        depth: width,
+                        order: Order::PanelByPanel,
+                    };
                     let place = Place { values: sums, stride: padded, add: false };
                     self.weight.multiply(left, place);
                 }

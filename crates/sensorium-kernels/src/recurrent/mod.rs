@@ -26,7 +26,6 @@ pub use self::lstm::lstm;
 use self::reference::Reference;
 use crate::array::Array;
 use crate::operation::{Mode, Operation, apply, runs_here};
-use crate::product::tile::Tiles;
 
 /// The way in which a recurrent layer reads time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,11 +250,6 @@ fn activate(gates: &mut [f32], from_state: &[f32], bias: &[f32], activation: imp
     for ((gate, from_state), bias) in gates.iter_mut().zip(from_state).zip(bias) {
         *gate = activation(*gate + (from_state + bias));
     }
-}
-
-/// The height of panels of about the same number of rows each.
-fn panel_height(tiles: Tiles, rows: usize) -> usize {
-    rows.div_ceil(rows.div_ceil(tiles.rows()))
 }
 
 /// The first `each` numbers of the rest of a slice that is dealt out, or all that are left.

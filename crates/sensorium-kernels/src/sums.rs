@@ -1,15 +1,15 @@
 //! Sums of many numbers that are the same on every machine and for any number of threads.
 
 /// How many numbers are added up side by side: two of the widest registers.
-pub(super) const LANES: usize = 32;
+pub(crate) const LANES: usize = 32;
 
 /// `S` sums, each in [`LANES`] parts.
-pub(super) type Lanes<const S: usize> = [[f32; LANES]; S];
+pub(crate) type Lanes<const S: usize> = [[f32; LANES]; S];
 
 /// Adds what `terms` makes of each place of the `inputs` to the sums.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-pub(super) fn accumulate<const N: usize, const S: usize>(
+pub(crate) fn accumulate<const N: usize, const S: usize>(
     sums: &mut Lanes<S>,
     inputs: [&[f32]; N],
     terms: impl Fn([f32; N]) -> [f32; S],
@@ -38,17 +38,32 @@ pub(super) fn accumulate<const N: usize, const S: usize>(
 }
 
 /// The sums over all lanes.
-pub(super) fn totals<const S: usize>(sums: &Lanes<S>) -> [f64; S] {
+pub(crate) fn totals<const S: usize>(sums: &Lanes<S>) -> [f64; S] {
     sums.map(|lanes| lanes.iter().map(|&lane| f64::from(lane)).sum())
+}
+
+/// The sum over all lanes, of halves that are added to each other.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
+pub(crate) fn total(lanes: [f32; LANES]) -> f32 {
+    let mut lanes = lanes;
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// The mean of numbers and how they spread around it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Moments {
-    pub(super) count: f64,
-    pub(super) mean: f64,
+pub(crate) struct Moments {
+    pub(crate) count: f64,
+    pub(crate) mean: f64,
     /// The sum of the squared distances to the mean.
-    pub(super) squares: f64,
+    pub(crate) squares: f64,
 }
 
 impl Moments {
@@ -57,13 +72,13 @@ impl Moments {
     ///
     /// The sum of distances mends what rounding took from a centre that was meant as the mean:
     /// Chan, Golub and LeVeque 1983 (<https://doi.org/10.1080/00031305.1983.10483115>), eq. 1.7.
-    pub(super) fn around(centre: f32, count: f64, [distances, squares]: [f64; 2]) -> Self {
+    pub(crate) fn around(centre: f32, count: f64, [distances, squares]: [f64; 2]) -> Self {
         let squares = (squares - distances * distances / count).max(0.0);
         Self { count, mean: f64::from(centre) + distances / count, squares }
     }
 
     /// The moments of these numbers and others together: eq. 2.1 of the same paper.
-    pub(super) fn with(self, other: Self) -> Self {
+    pub(crate) fn with(self, other: Self) -> Self {
         let count = self.count + other.count;
         if count == 0.0 {
             return self;
@@ -77,7 +92,7 @@ impl Moments {
     }
 
     /// The mean of the squared distances; 0 for no numbers.
-    pub(super) fn variance(self) -> f64 {
+    pub(crate) fn variance(self) -> f64 {
         self.squares / self.count.max(1.0)
     }
 }
