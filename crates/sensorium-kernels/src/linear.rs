@@ -323,14 +323,18 @@ mod tests {
         let (x, weight) = (tensor([3, 5, 40], 1, &device), tensor([40, 33], 2, &device));
         let (bias, residual) = (tensor([33], 3, &device), tensor([3, 5, 33], 4, &device));
         let plain = reference(x.clone(), weight.clone(), Some(bias.clone()));
-        // Twice: the second pass reads the weights that the first one packed.
-        for _ in 0..2 {
-            let got = linear(x.clone(), weight.clone(), Some(bias.clone()), Activation::Relu);
-            let want = burn::tensor::activation::relu(plain.clone());
-            assert_close(&values(got), &values(want), "relu");
-            let got = linear_add(x.clone(), weight.clone(), Some(bias.clone()), residual.clone());
-            assert_close(&values(got), &values(plain.clone() + residual.clone()), "residual");
-        }
+        InstructionSet::for_each(|set| {
+            // Twice: the second pass reads the weights that the first one packed.
+            for _ in 0..2 {
+                let got = linear(x.clone(), weight.clone(), Some(bias.clone()), Activation::Relu);
+                let want = burn::tensor::activation::relu(plain.clone());
+                assert_close(&values(got), &values(want), &format!("relu on {set:?}"));
+                let got =
+                    linear_add(x.clone(), weight.clone(), Some(bias.clone()), residual.clone());
+                let want = plain.clone() + residual.clone();
+                assert_close(&values(got), &values(want), &format!("residual on {set:?}"));
+            }
+        });
     }
 
     #[test]

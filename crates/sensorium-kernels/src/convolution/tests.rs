@@ -140,10 +140,14 @@ fn what_follows_is_the_same_in_one_pass() {
     let options = Conv2dOptions { padding: [[1; 2]; 2], ..Default::default() };
     let plain = reference(x.clone(), weight.clone(), Some(bias.clone()), &options);
     let want = burn::tensor::activation::relu(plain + residual.clone());
-    let got = conv2d_fused(x, weight, Some(bias), &options, Some(residual), Activation::Relu);
-    let difference: f32 = (got - want).abs().max().into_scalar();
-    // 54 products of numbers below 1, each rounded to 2⁻²⁴.
-    assert!(difference < 4e-6, "{difference}");
+    InstructionSet::for_each(|set| {
+        let (x, weight, bias) = (x.clone(), weight.clone(), Some(bias.clone()));
+        let residual = Some(residual.clone());
+        let got = conv2d_fused(x, weight, bias, &options, residual, Activation::Relu);
+        let difference: f32 = (got - want.clone()).abs().max().into_scalar();
+        // 54 products of numbers below 1, each rounded to 2⁻²⁴.
+        assert!(difference < 4e-6, "{difference} on {set:?}");
+    });
 }
 
 #[test]

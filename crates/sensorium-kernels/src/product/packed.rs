@@ -1,8 +1,11 @@
 //! The left side of a product, laid out in the order in which tiles read it.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::interleave::interleave;
+use super::resident::{LeftPanels, Order};
 use super::tile::Tiles;
 use crate::scratch::Aligned;
 
@@ -76,7 +79,7 @@ impl PackedRows {
     pub(crate) fn with(
         rows: usize,
         depth: usize,
-        pack: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync,
+        pack: impl Fn(Range<usize>, &mut [f32]) + Sync,
     ) -> Self {
         let tiles = Tiles::current();
         let mut values = Aligned::zeros(rows * depth);
@@ -106,6 +109,13 @@ impl PackedRows {
         self.rows.div_ceil(self.tiles.rows())
     }
 
+    /// Some of the rows; both ends are those of panels.
+    pub(crate) fn panels(&self, rows: Range<usize>) -> LeftPanels<'_> {
+        let (height, depth) = (self.tiles.rows(), self.depth);
+        let values = &self.values.values()[rows.start * depth..];
+        LeftPanels { values, rows: rows.len(), height, depth, order: Order::PanelByPanel }
+    }
+
     pub(crate) fn panel(&self, index: usize) -> Panel {
         let first = index * self.tiles.rows();
         let rows = self.tiles.rows().min(self.rows - first);
@@ -113,7 +123,7 @@ impl PackedRows {
     }
 }
 
-fn pack(matrix: View<'_>, rows: std::ops::Range<usize>, panel: &mut [f32]) {
+fn pack(matrix: View<'_>, rows: Range<usize>, panel: &mut [f32]) {
     let height = rows.len();
     let source = &matrix.values[rows.start * matrix.row_stride..];
     if matrix.column_stride == 1 {

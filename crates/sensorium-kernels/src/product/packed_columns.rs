@@ -15,7 +15,7 @@ use crate::scratch::Aligned;
 pub(crate) struct PackedColumns {
     values: Aligned,
     pub(super) depth: usize,
-    pub(super) columns: usize,
+    pub(crate) columns: usize,
     pub(crate) tiles: Tiles,
 }
 

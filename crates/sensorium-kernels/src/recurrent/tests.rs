@@ -127,8 +127,11 @@ fn inference_gives_the_states_of_training() {
                 let states = case.run(layer, gates, &inputs);
                 states.into_data().try_into_vec::<f32>().expect("of 32-bit floats")
             };
-            // As above.
-            assert_close(&run(ours), &run(burns), 4e-6, &format!("{name} {direction:?}"));
+            let want = run(burns);
+            InstructionSet::for_each(|set| {
+                // As above.
+                assert_close(&run(ours), &want, 4e-6, &format!("{name} {direction:?} {set:?}"));
+            });
         }
     }
 }
