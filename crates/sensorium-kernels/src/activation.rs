@@ -175,7 +175,7 @@ impl Operation for Activate {
         if (mode, made_from) == (Mode::Training, MadeFrom::Input) {
             saved.push(x.clone());
         }
-        let output = changed(x, [], |values, []| apply_in_place(values, self.0));
+        let output = changed(x, [], |_, values, []| apply_in_place(values, self.0));
         if (mode, made_from) == (Mode::Training, MadeFrom::Output) {
             saved.push(output.clone());
         }
@@ -184,7 +184,7 @@ impl Operation for Activate {
 
     fn backward(&self, saved: &[Array], gradient: Array, _: &[bool]) -> Vec<Option<Array>> {
         let [kept] = saved else { unreachable!("it saves its input or its output") };
-        let change = |gradient: &mut [f32], [kept]: [&[f32]; 1]| {
+        let change = |_: usize, gradient: &mut [f32], [kept]: [&[f32]; 1]| {
             gradient_in_place(gradient, kept, self.0);
         };
         vec![Some(changed(gradient, [kept.values()], change))]

@@ -69,12 +69,13 @@ impl Operation for AddActivate {
         let [x, residual] = inputs.try_into().expect("two are added");
         let (own, other) = if x.is_unshared() { (x, residual) } else { (residual, x) };
         if self.keeps(mode, MadeFrom::Input) {
-            let add = |values: &mut [f32], [others]: [&[f32]; 1]| add_in_place(values, others);
+            let add =
+                |_: usize, values: &mut [f32], [others]: [&[f32]; 1]| add_in_place(values, others);
             let sum = changed(own, [other.values()], add);
-            let output = changed(sum.clone(), [], |values, []| apply_in_place(values, self.0));
+            let output = changed(sum.clone(), [], |_, values, []| apply_in_place(values, self.0));
             return (output, vec![sum]);
         }
-        let output = changed(own, [other.values()], |values, [others]| {
+        let output = changed(own, [other.values()], |_, values, [others]| {
             add_in_place(values, others);
             apply_in_place(values, self.0);
         });
@@ -85,7 +86,7 @@ impl Operation for AddActivate {
     fn backward(&self, saved: &[Array], gradient: Array, wanted: &[bool]) -> Vec<Option<Array>> {
         let gradient = match saved {
             [] => gradient,
-            [kept, ..] => changed(gradient, [kept.values()], |gradient, [kept]| {
+            [kept, ..] => changed(gradient, [kept.values()], |_, gradient, [kept]| {
                 gradient_in_place(gradient, kept, self.0);
             }),
         };

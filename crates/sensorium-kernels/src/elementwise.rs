@@ -14,18 +14,18 @@ const BLOCK: usize = 1 << 11;
 
 /// The array with each number changed: in its own memory where nobody else holds that.
 ///
-/// `change` is given some of the numbers, and those of `others` at the same places.
+/// `change` is given the place of some of the numbers, the numbers, and those of `others` there.
 pub(crate) fn changed<const N: usize>(
     array: Array,
     others: [&[f32]; N],
-    change: impl Fn(&mut [f32], [&[f32]; N]) + Sync,
+    change: impl Fn(usize, &mut [f32], [&[f32]; N]) + Sync,
 ) -> Array {
     let dims = array.dims().to_vec();
     if array.is_unshared() {
         let mut values = array.into_values();
         share_out(&mut values, |start, part| {
             let range = start..start + part.len();
-            change(part, others.map(|other| &other[range.clone()]));
+            change(start, part, others.map(|other| &other[range.clone()]));
         });
         return Array::new(values, &dims);
     }
@@ -35,7 +35,7 @@ pub(crate) fn changed<const N: usize>(
         for (start, block) in starts.zip(part.chunks_mut(BLOCK)) {
             let range = start..start + block.len();
             block.copy_from_slice(&source[range.clone()]);
-            change(block, others.map(|other| &other[range.clone()]));
+            change(start, block, others.map(|other| &other[range.clone()]));
         }
     };
     // SAFETY: every part is copied from the source before it is changed.
@@ -56,7 +56,7 @@ fn share_out(values: &mut [f32], task: impl Fn(usize, &mut [f32]) + Sync) {
 mod tests {
     use super::*;
 
-    fn add(values: &mut [f32], [others]: [&[f32]; 1]) {
+    fn add(_: usize, values: &mut [f32], [others]: [&[f32]; 1]) {
         for (value, other) in values.iter_mut().zip(others) {
             *value += other;
         }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Attention, Sizes};
+use crate::dropout::Pattern;
 use crate::instruction_set::for_instruction_sets;
 use crate::math::exp;
 use crate::product::interleave::interleave;
@@ -207,8 +208,9 @@ impl<'a> Pair<'a> {
         stride: usize,
     ) {
         let present = self.attention.present(self.index).map(|present| &present[keys.clone()]);
+        let patterns = self.attention.patterns(self.index, queries.clone());
         let lines = shares.chunks_exact_mut(stride).zip(of_shares.chunks_exact_mut(stride));
-        for (query, (shares, of_shares)) in queries.zip(lines) {
+        for ((place, query), (shares, of_shares)) in queries.enumerate().zip(lines) {
             let read = match self.attention.options.causal {
                 true => (query + 1).saturating_sub(keys.start).min(keys.len()),
                 false => keys.len(),
@@ -218,7 +220,8 @@ impl<'a> Pair<'a> {
             }
             let numbers = [self.attention.scale(), self.logarithms[query], self.common[query]];
             let present = present.map(|present| &present[..read]);
-            weigh(&mut shares[..read], &mut of_shares[..read], present, numbers);
+            let pattern = patterns.as_ref().map(|patterns| (patterns[place], keys.start));
+            weigh(&mut shares[..read], &mut of_shares[..read], present, pattern, numbers);
         }
     }
 }
@@ -230,7 +233,14 @@ for_instruction_sets! {
         total(sum[0])
     }
 
-    fn weigh(shares: &mut [f32], of_shares: &mut [f32], present: Option<&[f32]>, numbers: [f32; 3]) {
+    /// `pattern` is that of the query, and the first key.
+    fn weigh(
+        shares: &mut [f32],
+        of_shares: &mut [f32],
+        present: Option<&[f32]>,
+        pattern: Option<(Pattern, usize)>,
+        numbers: [f32; 3],
+    ) {
         let [scale, logarithm, common] = numbers;
         for share in shares.iter_mut() {
             *share = exp(*share * scale - logarithm);
@@ -240,8 +250,16 @@ for_instruction_sets! {
                 *share = if present == 0.0 { 0.0 } else { *share };
             }
         }
-        for (of_share, share) in of_shares.iter_mut().zip(shares) {
-            *of_share = (*of_share - common) * *share * scale;
+        let Some((pattern, first_key)) = pattern else {
+            for (of_share, share) in of_shares.iter_mut().zip(shares) {
+                *of_share = (*of_share - common) * *share * scale;
+            }
+            return;
+        };
+        for (key, (of_share, share)) in (first_key as u32..).zip(of_shares.iter_mut().zip(shares)) {
+            let factor = pattern.factor(key);
+            *of_share = (*of_share * factor - common) * *share * scale;
+            *share *= factor;
         }
     }
 }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Attention, Sizes};
+use crate::dropout::Pattern;
 use crate::instruction_set::for_instruction_sets;
 use crate::math::exp;
 use crate::product::packed::{PackedRows, View};
@@ -146,6 +147,9 @@ impl<'a> Pair<'a> {
         weigh(scores, keys, self.attention.scale(), reading, factors);
         let line = self.value.padded();
         let rows = reading.read.len() / line;
+        if let Some(patterns) = self.attention.patterns(self.index, first..first + rows) {
+            drop_out(scores, padded, &patterns, start);
+        }
         for (read, factor) in reading.read.chunks_exact_mut(line).zip(factors) {
             if start > 0 {
                 read.iter_mut().for_each(|number| *number *= *factor);
@@ -203,6 +207,15 @@ impl<'a> Readable<'a> {
 }
 
 for_instruction_sets! {
+    /// Sets shares to zero; those of a key are `stride` floats from those of the next.
+    fn drop_out(shares: &mut [f32], stride: usize, patterns: &[Pattern], first_key: usize) {
+        for (key, shares) in (first_key as u32..).zip(shares.chunks_exact_mut(stride)) {
+            for (share, pattern) in shares.iter_mut().zip(patterns) {
+                *share *= pattern.factor(key);
+            }
+        }
+    }
+
     /// Turns scores into shares of the largest one so far; `factors` is what earlier shares are
     /// to be multiplied with.
     fn weigh(scores: &mut [f32], keys: Readable<'_>, scale: f32, reading: &mut Reading<'_>, factors: &mut [f32]) {

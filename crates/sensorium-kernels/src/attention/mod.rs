@@ -10,9 +10,12 @@ mod forward;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use burn::tensor::{Bool, Shape, Tensor, activation};
 
 use crate::array::Array;
+use crate::dropout::{Dropout, Pattern};
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::product::packed::View;
 use crate::scratch::{Shared, written};
@@ -24,6 +27,8 @@ pub struct AttentionOptions {
     pub scale: f64,
     /// Whether the query at a place reads no key of a later place.
     pub causal: bool,
+    /// Which weights are set to zero, in training.
+    pub dropout: Option<Dropout>,
 }
 
 /// `softmax(scale · query × keyᵀ) × value` for each row and head.
@@ -132,7 +137,12 @@ fn reference(
     let scores = query.matmul(key.swap_dims(2, 3)) * options.scale;
     // The smallest finite number, not -inf: a query without keys would give NaN.
     let scores = scores.mask_fill(absent.clone(), f32::MIN);
-    activation::softmax(scores, 3).mask_fill(absent, 0.0).matmul(value)
+    let weights = activation::softmax(scores, 3).mask_fill(absent, 0.0);
+    let weights = match options.dropout {
+        Some(dropout) => weights.clone() * dropout.random(weights.dims(), &device),
+        None => weights,
+    };
+    weights.matmul(value)
 }
 
 /// What is read, and where its numbers are.
@@ -242,6 +252,13 @@ impl Attention {
     fn present(&self, pair: usize) -> Option<&[f32]> {
         let Sizes { heads, tokens, .. } = self.sizes;
         self.present.as_ref().map(|present| &present.values()[pair / heads * tokens..][..tokens])
+    }
+
+    /// Which weights of some queries of a pair are set to zero.
+    fn patterns(&self, pair: usize, queries: Range<usize>) -> Option<Vec<Pattern>> {
+        let pattern = Pattern::new(self.options.dropout?);
+        let first = pair * self.sizes.queries;
+        Some(queries.map(|query| pattern.line(first + query)).collect())
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "scores are 32-bit floats")]

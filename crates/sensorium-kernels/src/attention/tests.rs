@@ -48,7 +48,11 @@ impl Case {
     }
 
     fn options(&self) -> AttentionOptions {
-        AttentionOptions { scale: 1.0 / (self.width as f64).sqrt(), causal: self.causal }
+        AttentionOptions {
+            scale: 1.0 / (self.width as f64).sqrt(),
+            causal: self.causal,
+            dropout: None,
+        }
     }
 
     fn present(&self, device: &Device) -> Option<Tensor<2>> {
@@ -154,9 +158,40 @@ fn the_number_of_threads_changes_no_bit() {
 }
 
 #[test]
+fn weights_are_dropped_alike_in_both_passes() {
+    let case = Case {
+        rows: 2,
+        heads: 2,
+        queries: 100,
+        tokens: 300,
+        width: 5,
+        causal: false,
+        present: None,
+    };
+    let dropout = Dropout { rate: 0.3, seed: 5 };
+    let pattern = Pattern::new(dropout);
+    let lines = (0..2 * 2 * 100).map(|line| pattern.line(line));
+    let factors: Vec<f32> =
+        lines.flat_map(|line| (0..300).map(move |key| line.factor(key))).collect();
+    let ours = |inputs: &[Tensor<1>]| {
+        let [query, key, value] = case.heads_first(inputs);
+        let options = AttentionOptions { dropout: Some(dropout), ..case.options() };
+        attention(query, key, value, &options, None).flatten(0, 3)
+    };
+    let burns = |inputs: &[Tensor<1>]| {
+        let [query, key, value] = case.heads_first(inputs);
+        let scores = query.matmul(key.swap_dims(2, 3)) * case.options().scale;
+        let factors = TensorData::new(factors.clone(), [2, 2, 100, 300]);
+        let factors = Tensor::from_data(factors, &inputs[0].device());
+        (activation::softmax(scores, 3) * factors).matmul(value).flatten(0, 3)
+    };
+    assert_same_passes(&case.inputs(), TOLERANCE, ours, burns);
+}
+
+#[test]
 #[should_panic(expected = "attention: no size may be zero")]
 fn an_empty_batch_is_refused() {
     let side = || Tensor::empty([0, 1, 2, 3], &Device::flex());
-    let options = AttentionOptions { scale: 1.0, causal: false };
+    let options = AttentionOptions { scale: 1.0, causal: false, dropout: None };
     drop(attention(side(), side(), side(), &options, None));
 }
