@@ -73,6 +73,9 @@ impl Moments {
     /// The sum of distances mends what rounding took from a centre that was meant as the mean:
     /// Chan, Golub and LeVeque 1983 (<https://doi.org/10.1080/00031305.1983.10483115>), eq. 1.7.
     pub(crate) fn around(centre: f32, count: f64, [distances, squares]: [f64; 2]) -> Self {
+        if count == 0.0 {
+            return Self::default();
+        }
         let squares = (squares - distances * distances / count).max(0.0);
         Self { count, mean: f64::from(centre) + distances / count, squares }
     }

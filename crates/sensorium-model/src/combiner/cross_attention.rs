@@ -7,7 +7,6 @@
 //! sees pooled vectors.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -17,7 +16,8 @@ use super::columns::Columns;
 use super::{Combiner, CombinerInput, Fused, check_heads};
 use crate::layer::{
     Activation, Bias, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
-    FullyConnectedStack, Linear, MAX_WIDTH, Norm, TransformerBlock, TransformerBlockConfig,
+    FullyConnectedStack, LayerNorm, Linear, MAX_WIDTH, Norm, TransformerBlock,
+    TransformerBlockConfig,
 };
 use crate::{Build, Embedding};
 
@@ -141,7 +141,7 @@ impl Build for CrossAttention {
                 .collect(),
             column_embeddings: spread.init([input.num_columns(), width], device),
             blocks: (0..config.num_layers).map(|_| TransformerBlock::new(block, device)).collect(),
-            norm: LayerNormConfig::new(width).init(device),
+            norm: LayerNorm::new(width, device),
             stack: FullyConnectedStack::build(&config.fully_connected(), joined, device)?,
         })
     }

@@ -1,7 +1,6 @@
 //! One learned weight a column: α x₁ + β x₂ + γ x₃, the weights a softmax over what is present.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -11,7 +10,7 @@ use super::columns::Columns;
 use super::{Combiner, CombinerInput, Fused};
 use crate::layer::{
     Activation, Bias, FullyConnectedConfig, FullyConnectedKeys, FullyConnectedLayerConfig,
-    FullyConnectedStack, Linear, MAX_WIDTH, Norm, masked_softmax,
+    FullyConnectedStack, LayerNorm, Linear, MAX_WIDTH, Norm, masked_softmax,
 };
 use crate::{Build, Embedding};
 
@@ -117,7 +116,7 @@ impl Build for Weighted {
         };
         Ok(Self {
             projections: linears(config.hidden_size),
-            norm: LayerNormConfig::new(config.hidden_size).init(device),
+            norm: LayerNorm::new(config.hidden_size, device),
             scores: Initializer::Zeros.init([input.num_columns()], device),
             score_from_input: (config.weights == WeightSource::Input).then(|| linears(1)),
             stack,

@@ -1,6 +1,5 @@
 //! Encoders, one role for each layout that they read.
 
-mod batch_norm;
 #[cfg(test)]
 mod contract;
 pub mod grid;

@@ -5,10 +5,10 @@
 //! gets exactly zero, and the step after the heads has no bias, so that it stays zero.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, Tensor, activation};
+use sensorium_kernels::{AttentionOptions, multi_head_attention};
 
-use super::{Bias, Linear};
+use super::{Bias, Dropout, Linear};
 
 /// Softmax over `dim` of what is present: absent entries get zero, and so does everything where
 /// all of `dim` is absent.
@@ -44,7 +44,7 @@ impl MultiHeadAttention {
             key: linear(),
             value: linear(),
             output: Linear::new(width, width, Bias::None, device),
-            dropout: DropoutConfig::new(dropout).init(),
+            dropout: Dropout::new(dropout),
             num_heads,
         }
     }
@@ -61,24 +61,18 @@ impl MultiHeadAttention {
         context: Tensor<3>,
         absent: Tensor<2, Bool>,
     ) -> Tensor<3> {
-        let [rows, num_queries, width] = queries.dims();
-        let [_, num_tokens, _] = context.dims();
-        let scale = ((width / self.num_heads) as f64).sqrt();
-
-        let query = self.heads(self.query.forward(queries) / scale); // [B, heads, Q, D / heads]
-        let key = self.heads(self.key.forward(context.clone())); // [B, heads, T, D / heads]
-        let value = self.heads(self.value.forward(context)); // [B, heads, T, D / heads]
-
-        let absent = absent.reshape([rows, 1, 1, num_tokens]);
-        let absent = absent.expand([rows, self.num_heads, num_queries, num_tokens]);
-        let weights = masked_softmax(query.matmul(key.swap_dims(2, 3)), absent, 3);
-        let read = self.dropout.forward(weights).matmul(value); // [B, heads, Q, D / heads]
-        self.output.forward(read.swap_dims(1, 2).reshape([rows, num_queries, width]))
-    }
-
-    fn heads(&self, values: Tensor<3>) -> Tensor<4> {
-        let [rows, tokens, width] = values.dims();
-        values.reshape([rows, tokens, self.num_heads, width / self.num_heads]).swap_dims(1, 2)
+        let width = queries.dims()[2];
+        let options = AttentionOptions {
+            scale: 1.0 / ((width / self.num_heads) as f64).sqrt(),
+            causal: false,
+            dropout: self.dropout.draw(&queries.device()),
+        };
+        let query = self.query.forward(queries);
+        let key = self.key.forward(context.clone());
+        let value = self.value.forward(context);
+        let present = Some(absent.bool_not().float());
+        let read = multi_head_attention(query, key, value, self.num_heads, &options, present);
+        self.output.forward(read)
     }
 }
 

@@ -1,13 +1,12 @@
 //! A stack of linear layers, as Ludwig's `fc_layers` describe it.
 
 use burn::module::Module;
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Bias, Linear};
+use super::{Activation, BatchNorm, Bias, Dropout, LayerNorm, Linear};
 
 /// The widest layer that a config may ask for.
 pub(crate) const MAX_WIDTH: usize = 65_536;
@@ -146,24 +145,23 @@ impl FullyConnectedLayer {
         let norm = config.norm.or(section.norm);
         Ok(Self {
             linear: Linear::new(input_width, width, Bias::Learned, device),
-            batch_norm: (norm == Some(Norm::Batch))
-                .then(|| BatchNormConfig::new(width).init(device)),
-            layer_norm: (norm == Some(Norm::Layer))
-                .then(|| LayerNormConfig::new(width).init(device)),
+            batch_norm: (norm == Some(Norm::Batch)).then(|| BatchNorm::new(width, device)),
+            layer_norm: (norm == Some(Norm::Layer)).then(|| LayerNorm::new(width, device)),
             activation: config.activation.unwrap_or(section.activation),
-            dropout: DropoutConfig::new(dropout).init(),
+            dropout: Dropout::new(dropout),
         })
     }
 
     fn forward(&self, values: Tensor<2>) -> Tensor<2> {
-        let mut values = self.linear.forward(values);
-        if let Some(norm) = &self.batch_norm {
-            values = norm.forward(values);
-        }
-        if let Some(norm) = &self.layer_norm {
-            values = norm.forward(values);
-        }
-        self.dropout.forward(self.activation.apply(values))
+        let values = match (&self.batch_norm, &self.layer_norm) {
+            (None, None) => self.linear.activated(values, self.activation.into()),
+            (Some(norm), _) => {
+                let all = None::<fn() -> Tensor<1>>;
+                norm.forward(self.linear.forward(values), all, self.activation)
+            }
+            (None, Some(norm)) => self.activation.apply(norm.forward(self.linear.forward(values))),
+        };
+        self.dropout.forward(values)
     }
 
     fn output_width(&self) -> usize {

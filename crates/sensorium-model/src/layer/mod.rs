@@ -2,15 +2,21 @@
 
 mod activation;
 mod attention;
+mod batch_norm;
+mod dropout;
 mod fully_connected;
+mod layer_norm;
 mod linear;
 mod transformer_block;
 
 pub use activation::Activation;
 pub(crate) use attention::{MultiHeadAttention, masked_softmax};
+pub(crate) use batch_norm::BatchNorm;
+pub(crate) use dropout::Dropout;
 pub(crate) use fully_connected::{
     FullyConnectedConfig, FullyConnectedKeys, FullyConnectedStack, MAX_WIDTH,
 };
 pub use fully_connected::{FullyConnectedLayerConfig, Norm};
+pub(crate) use layer_norm::LayerNorm;
 pub(crate) use linear::{Bias, Linear};
 pub(crate) use transformer_block::{TransformerBlock, TransformerBlockConfig};

@@ -5,10 +5,10 @@
 //! special warm-up.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig};
 use burn::tensor::{Bool, Device, Tensor};
+use sensorium_kernels::{Activation, add_activate};
 
-use super::{Activation, Bias, Linear, MultiHeadAttention};
+use super::{Bias, Dropout, LayerNorm, Linear, MultiHeadAttention};
 
 /// The sizes of a [`TransformerBlock`].
 #[derive(Clone, Copy, Debug)]
@@ -38,12 +38,12 @@ impl TransformerBlock {
     pub(crate) fn new(config: TransformerBlockConfig, device: &Device) -> Self {
         let TransformerBlockConfig { width, num_heads, inner_width, dropout } = config;
         Self {
-            attention_norm: LayerNormConfig::new(width).init(device),
+            attention_norm: LayerNorm::new(width, device),
             attention: MultiHeadAttention::new(width, num_heads, dropout, device),
-            linear_norm: LayerNormConfig::new(width).init(device),
+            linear_norm: LayerNorm::new(width, device),
             inner: Linear::new(width, inner_width, Bias::Learned, device),
             outer: Linear::new(inner_width, width, Bias::Learned, device),
-            dropout: DropoutConfig::new(dropout).init(),
+            dropout: Dropout::new(dropout),
         }
     }
 
@@ -56,7 +56,7 @@ impl TransformerBlock {
     pub(crate) fn attend_to_itself(&self, tokens: Tensor<3>, absent: Tensor<2, Bool>) -> Tensor<3> {
         let normed = self.attention_norm.forward(tokens.clone());
         let read = self.attention.forward(normed.clone(), normed, absent);
-        self.think(tokens + self.dropout.forward(read))
+        self.think(self.added(tokens, read))
     }
 
     /// Every token reads the tokens of another sequence that are not absent; where all of those
@@ -75,12 +75,18 @@ impl TransformerBlock {
         let queries = self.attention_norm.forward(tokens.clone());
         let context = self.attention_norm.forward(context);
         let read = self.attention.forward(queries, context, absent);
-        self.think(tokens + self.dropout.forward(read))
+        self.think(self.added(tokens, read))
     }
 
     fn think(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let inner = self.inner.forward(self.linear_norm.forward(tokens.clone()));
-        let outer = self.outer.forward(self.dropout.forward(Activation::Gelu.apply(inner)));
-        tokens + self.dropout.forward(outer)
+        let normed = self.linear_norm.forward(tokens.clone());
+        let inner = self.inner.activated(normed, Activation::Gelu);
+        let outer = self.outer.forward(self.dropout.forward(inner));
+        self.added(tokens, outer)
+    }
+
+    /// The sum with what a step made, after dropout.
+    fn added(&self, tokens: Tensor<3>, step: Tensor<3>) -> Tensor<3> {
+        add_activate(self.dropout.forward(step), tokens, Activation::Identity)
     }
 }

@@ -7,7 +7,7 @@
 //! pools before its norm and activation, which leaves a quarter of the work to them.
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig, GroupNorm, GroupNormConfig, Initializer};
+use burn::nn::{GroupNorm, GroupNormConfig, Initializer};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Bool, Device, Tensor, module};
 use sensorium_core::ConfigError;
@@ -16,12 +16,11 @@ use sensorium_kernels::{Conv2dOptions, conv2d};
 use serde::{Deserialize, Serialize};
 
 use super::{GridEncoder, GridInput};
-use crate::encoder::batch_norm::BatchNorm;
 use crate::encoder::window::{Extent, Padding, PoolFunction};
 use crate::encoder::{MAX_CONVOLUTIONS, fully_connected_keys};
 use crate::layer::{
-    Activation, Bias, FullyConnectedConfig, FullyConnectedLayerConfig, FullyConnectedStack, Linear,
-    MAX_WIDTH, Norm,
+    Activation, BatchNorm, Bias, Dropout, FullyConnectedConfig, FullyConnectedLayerConfig,
+    FullyConnectedStack, Linear, MAX_WIDTH, Norm,
 };
 use crate::{Build, Encoded};
 
@@ -350,20 +349,20 @@ impl Block {
             // One group: over the channels and the cells of one row.
             layer_norm: (config.norm == Some(Norm::Layer))
                 .then(|| GroupNormConfig::new(1, channels).init(device)),
-            dropout: DropoutConfig::new(config.dropout).init(),
+            dropout: Dropout::new(config.dropout),
             config,
         }
     }
 
     fn forward(&self, map: Tensor<4>) -> Tensor<4> {
-        let mut map = self.pool(self.convolution.forward(map));
-        if let Some(norm) = &self.batch_norm {
-            map = norm.forward_map(map);
-        }
-        if let Some(norm) = &self.layer_norm {
-            map = norm.forward(map);
-        }
-        self.dropout.forward(self.config.activation.apply(map))
+        let map = self.pool(self.convolution.forward(map));
+        let activation = self.config.activation;
+        let map = match (&self.batch_norm, &self.layer_norm) {
+            (Some(norm), _) => norm.forward_map(map, activation),
+            (None, Some(norm)) => activation.apply(norm.forward(map)),
+            (None, None) => activation.apply(map),
+        };
+        self.dropout.forward(map)
     }
 
     fn pool(&self, map: Tensor<4>) -> Tensor<4> {

@@ -4,15 +4,15 @@
 //! padded: a row gives the same alone as in a longer batch.
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig, Initializer, LayerNorm, LayerNormConfig};
+use burn::nn::Initializer;
 use burn::tensor::{Device, Int, Tensor, s};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
+use sensorium_kernels::{TimeConvolutionOptions, time_convolution};
 
 use super::time_steps::TimeSteps;
-use crate::encoder::batch_norm::{BatchNorm, Counted};
 use crate::encoder::window::{Padding, PoolFunction};
-use crate::layer::{Activation, MAX_WIDTH, Norm};
+use crate::layer::{Activation, BatchNorm, Dropout, LayerNorm, MAX_WIDTH, Norm};
 
 /// The longest kernel, stride or pooling window, in steps.
 const MAX_STEPS: usize = 1_024;
@@ -91,9 +91,8 @@ impl TimeConvolution {
             bias: (config.use_bias && norm != Some(Norm::Batch))
                 .then(|| Initializer::Zeros.init([num_filters], device)),
             batch_norm: (norm == Some(Norm::Batch)).then(|| BatchNorm::new(num_filters, device)),
-            layer_norm: (norm == Some(Norm::Layer))
-                .then(|| LayerNormConfig::new(num_filters).init(device)),
-            dropout: DropoutConfig::new(config.dropout).init(),
+            layer_norm: (norm == Some(Norm::Layer)).then(|| LayerNorm::new(num_filters, device)),
+            dropout: Dropout::new(config.dropout),
             config,
         })
     }
@@ -109,21 +108,20 @@ impl TimeConvolution {
     /// - returns: `[P, U, num_filters]`; each row keeps at least one step
     pub(crate) fn forward(&self, steps: &TimeSteps) -> TimeSteps {
         let steps = self.pool(self.convolve(steps));
-        let steps = self.normalise(steps);
-        let values = self.dropout.forward(self.config.activation.apply(steps.values()));
-        steps.with(values)
+        let values = self.normalise(&steps);
+        steps.with(self.dropout.forward(values))
     }
 
     fn convolve(&self, steps: &TimeSteps) -> TimeSteps {
         let window = Window::of_convolution(&self.config);
-        let columns = Tensor::cat(window.views(steps, 0.0), 2); // [P, U, filter_size * D]
-        let [rows, outputs, fan_in] = columns.dims();
-        let flat = columns.reshape([rows * outputs, fan_in]).matmul(self.weight.val());
-        let flat = match &self.bias {
-            Some(bias) => flat + bias.val().unsqueeze_dim(0),
-            None => flat,
+        let [_, length, _] = steps.values().dims();
+        let options = TimeConvolutionOptions {
+            kernel_size: window.size,
+            stride: window.stride,
+            padding: [window.before, window.after(length)],
         };
-        let values = flat.reshape([rows, outputs, self.config.num_filters]);
+        let bias = self.bias.as_ref().map(Param::val);
+        let values = time_convolution(steps.values(), self.weight.val(), bias, &options);
         TimeSteps::new(values, window.output_lengths(steps.lengths()))
     }
 
@@ -145,18 +143,20 @@ impl TimeConvolution {
         TimeSteps::new(values.expect("a window has a step"), lengths)
     }
 
-    fn normalise(&self, steps: TimeSteps) -> TimeSteps {
+    /// The norm and the activation.
+    fn normalise(&self, steps: &TimeSteps) -> Tensor<3> {
+        let activation = self.config.activation;
         let values = steps.values();
         let [rows, length, width] = values.dims();
         if let Some(norm) = &self.batch_norm {
-            let counted = || Counted::where_one(steps.weights().reshape([rows * length]));
-            let flat = norm.forward(values.reshape([rows * length, width]), counted);
-            return steps.with(flat.reshape([rows, length, width]));
+            let present = || steps.weights().reshape([rows * length]);
+            let flat = values.reshape([rows * length, width]);
+            return norm.forward(flat, Some(present), activation).reshape([rows, length, width]);
         }
-        match &self.layer_norm {
-            Some(norm) => steps.with(norm.forward(values)),
-            None => steps,
-        }
+        activation.apply(match &self.layer_norm {
+            Some(norm) => norm.forward(values),
+            None => values,
+        })
     }
 }
 
@@ -189,6 +189,12 @@ impl Window {
         (length + self.padding).saturating_sub(self.size) / self.stride + 1
     }
 
+    /// Steps after the last one that windows of a row of `length` steps reach.
+    fn after(&self, length: usize) -> usize {
+        let reach = (self.outputs(length) - 1) * self.stride + self.size;
+        reach.saturating_sub(self.before + length)
+    }
+
     /// [`Window::outputs`] of every row.
     fn output_lengths(&self, lengths: Tensor<1, Int>) -> Tensor<1, Int> {
         let signed = |steps: usize| i64::try_from(steps).expect("sizes are below 2^20");
@@ -201,9 +207,7 @@ impl Window {
     fn views(&self, steps: &TimeSteps, fill: f32) -> Vec<Tensor<3>> {
         let values = if fill == 0.0 { steps.values() } else { steps.padded_with(fill) };
         let [_, length, _] = values.dims();
-        let outputs = self.outputs(length);
-        let reach = (outputs - 1) * self.stride + self.size;
-        let after = reach.saturating_sub(self.before + length);
+        let (outputs, after) = (self.outputs(length), self.after(length));
         let values = if self.before + after == 0 {
             values
         } else {

@@ -4,7 +4,6 @@
 //! (<https://aclanthology.org/E17-2068>). Differs from the paper: words only, no n-grams.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::Device;
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -14,7 +13,7 @@ use super::head::SequenceHead;
 use super::stem::SequenceStem;
 use super::{ReduceOutput, SequenceBatch, SequenceEncoder, SequenceInput};
 use crate::encoder::fully_connected_keys;
-use crate::layer::{Activation, FullyConnectedConfig, FullyConnectedLayerConfig, Norm};
+use crate::layer::{Activation, Dropout, FullyConnectedConfig, FullyConnectedLayerConfig, Norm};
 use crate::{Build, Encoded};
 
 /// `embed`: looks ids up, takes their mean, then fully connected layers.
@@ -100,7 +99,7 @@ impl Build for Embed {
         let stem = SequenceStem::build(config.embedding_size, input, device)?;
         let head = &config.fully_connected();
         let head = SequenceHead::build(config.reduce_output, head, stem.width(), device)?;
-        Ok(Self { stem, dropout: DropoutConfig::new(config.dropout).init(), head })
+        Ok(Self { stem, dropout: Dropout::new(config.dropout), head })
     }
 }
 

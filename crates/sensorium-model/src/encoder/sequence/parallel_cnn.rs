@@ -5,7 +5,6 @@
 //! Ludwig: the default `reduce_output` is the paper's `max`, where Ludwig sums over time.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -18,7 +17,7 @@ use super::time_steps::TimeSteps;
 use super::{ReduceOutput, SequenceBatch, SequenceEncoder, SequenceInput};
 use crate::encoder::window::{Padding, PoolFunction};
 use crate::encoder::{MAX_CONVOLUTIONS, fully_connected_keys};
-use crate::layer::{Activation, FullyConnectedConfig, FullyConnectedLayerConfig, Norm};
+use crate::layer::{Activation, Dropout, FullyConnectedConfig, FullyConnectedLayerConfig, Norm};
 use crate::{Build, Encoded};
 
 /// Widths of the kernels where none are given: Ludwig's.
@@ -216,7 +215,7 @@ impl Build for ParallelCnn {
         let width = convolutions.iter().map(TimeConvolution::output_width).sum();
         let head = &config.fully_connected();
         let head = SequenceHead::build(config.reduce_output, head, width, device)?;
-        let dropout = DropoutConfig::new(config.dropout).init();
+        let dropout = Dropout::new(config.dropout);
         Ok(Self { stem, dropout, convolutions, head })
     }
 }

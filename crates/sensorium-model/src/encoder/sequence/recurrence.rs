@@ -6,7 +6,9 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
+pub(crate) use sensorium_kernels::Direction;
+use sensorium_kernels::{Activation, elman, gru, linear, lstm};
 use serde::{Deserialize, Serialize};
 
 use super::time_steps::TimeSteps;
@@ -36,13 +38,6 @@ impl CellType {
     }
 }
 
-/// The way that a layer reads time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Forwards,
-    Backwards,
-}
-
 /// One direction of one recurrent layer.
 #[derive(Module, Debug)]
 pub(crate) struct Recurrence {
@@ -67,12 +62,6 @@ pub(crate) struct Read {
     pub(crate) states: Tensor<3>,
     /// The state after each row's last step in the layer's direction: `[P, H]`.
     pub(crate) last: Tensor<2>,
-}
-
-/// The state between two steps: `[P, H]` each; `cell` is of LSTMs only.
-struct State {
-    hidden: Tensor<2>,
-    cell: Option<Tensor<2>>,
 }
 
 impl Recurrence {
@@ -102,69 +91,26 @@ impl Recurrence {
     ///
     /// - `steps`: `[P, T, D]`
     pub(crate) fn forward(&self, steps: &TimeSteps) -> Read {
-        let inputs = split_time(self.project(steps.values()));
-        let [rows, length] = steps.weights().dims();
-        let real: Vec<Tensor<2>> = steps.weights().split(1, 1); // [P, 1] for each step
-
-        let device = steps.values().device();
-        let zeros = || Tensor::zeros([rows, self.state_size], &device);
-        let cell = (self.cell_type == CellType::Lstm).then(zeros);
-        let mut state = State { hidden: zeros(), cell };
-        let weight = self.state_weight.val();
-        let bias = self.state_bias.val().unsqueeze_dim::<2>(0);
-        let mut states = Vec::with_capacity(length);
-        for at in 0..length {
-            let step = match self.direction {
-                Direction::Forwards => at,
-                Direction::Backwards => length - 1 - at,
-            };
-            let from_state = state.hidden.clone().matmul(weight.clone()) + bias.clone();
-            let next = self.step(inputs[step].clone(), from_state, &state);
-            state = state.moved_where(&real[step], next);
-            states.push(state.hidden.clone());
-        }
-        if self.direction == Direction::Backwards {
-            states.reverse();
-        }
-        Read { states: Tensor::stack(states, 1), last: state.hidden }
-    }
-
-    /// The share of the input in every gate of every step, time first: `[T, P, gates * H]`.
-    fn project(&self, values: Tensor<3>) -> Tensor<3> {
-        let [rows, length, input_width] = values.dims();
-        let flat = values.swap_dims(0, 1).reshape([length * rows, input_width]);
-        let gates = flat.matmul(self.input_weight.val()) + self.input_bias.val().unsqueeze_dim(0);
-        let [_, width] = gates.dims();
-        gates.reshape([length, rows, width])
-    }
-
-    /// The state after one more step; both arguments are `[P, gates * H]`.
-    fn step(&self, input: Tensor<2>, from_state: Tensor<2>, state: &State) -> State {
-        let size = self.state_size;
-        let gate = |gates: &Tensor<2>, index: usize| gates.clone().narrow(1, index * size, size);
-        match self.cell_type {
-            CellType::Rnn => State { hidden: (input + from_state).tanh(), cell: None },
-            CellType::Gru => {
-                let [reset, update] = [0, 1].map(|index| {
-                    activation::sigmoid(gate(&input, index) + gate(&from_state, index))
-                });
-                let candidate = (gate(&input, 2) + reset * gate(&from_state, 2)).tanh();
-                let before = state.hidden.clone();
-                State { hidden: candidate.clone() + update * (before - candidate), cell: None }
-            }
-            CellType::Lstm => {
-                let gates = input + from_state;
-                let candidate = gate(&gates, 2).tanh();
-                let [keep_in, forget, show] =
-                    [0, 1, 3].map(|index| activation::sigmoid(gate(&gates, index)));
-                let added = keep_in * candidate;
-                let cell = match &state.cell {
-                    Some(before) => forget * before.clone() + added,
-                    None => added,
-                };
-                State { hidden: show * cell.clone().tanh(), cell: Some(cell) }
-            }
-        }
+        let inputs = linear(
+            steps.values(),
+            self.input_weight.val(),
+            Some(self.input_bias.val()),
+            Activation::Identity,
+        ); // [P, T, gates * H]
+        let layer = match self.cell_type {
+            CellType::Rnn => elman,
+            CellType::Gru => gru,
+            CellType::Lstm => lstm,
+        };
+        let (weight, bias) = (self.state_weight.val(), self.state_bias.val());
+        let states = layer(inputs, weight, bias, Some(steps.weights()), self.direction);
+        // Padding leaves a state as it is, so that each row's last one is at the end of all.
+        let end = match self.direction {
+            Direction::Forwards => states.dims()[1] - 1,
+            Direction::Backwards => 0,
+        };
+        let last = states.clone().narrow(1, end, 1).squeeze_dim(1);
+        Read { states, last }
     }
 }
 
@@ -173,34 +119,6 @@ impl Recurrence {
 pub(crate) struct RecurrenceSizes {
     pub(crate) input_width: usize,
     pub(crate) state_size: usize,
-}
-
-impl State {
-    /// `next` where `real` (`[P, 1]`) is 1, and this state where it is 0.
-    fn moved_where(self, real: &Tensor<2>, next: Self) -> Self {
-        let moved =
-            |before: Tensor<2>, after: Tensor<2>| before.clone() + (after - before) * real.clone();
-        let cell = match (self.cell, next.cell) {
-            (Some(before), Some(after)) => Some(moved(before, after)),
-            (_, after) => after,
-        };
-        Self { hidden: moved(self.hidden, next.hidden), cell }
-    }
-}
-
-/// The steps of `[T, P, W]`, one `[P, W]` each.
-///
-/// By halves: the gradient of a cut is as large as what was cut, so cutting off step after step
-/// would cost the square of `T`.
-fn split_time(values: Tensor<3>) -> Vec<Tensor<2>> {
-    let [length, rows, width] = values.dims();
-    if length == 1 {
-        return vec![values.reshape([rows, width])];
-    }
-    let half = length / 2;
-    let mut steps = split_time(values.clone().narrow(0, 0, half));
-    steps.extend(split_time(values.narrow(0, half, length - half)));
-    steps
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! under the names of Ludwig's `rnn`.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -18,7 +17,9 @@ use super::stem::SequenceStem;
 use super::time_steps::TimeSteps;
 use super::{ReduceOutput, SequenceBatch, SequenceEncoder, SequenceInput};
 use crate::encoder::fully_connected_keys;
-use crate::layer::{Activation, FullyConnectedConfig, FullyConnectedLayerConfig, MAX_WIDTH, Norm};
+use crate::layer::{
+    Activation, Dropout, FullyConnectedConfig, FullyConnectedLayerConfig, MAX_WIDTH, Norm,
+};
 use crate::{Build, Encoded};
 
 /// `rnn`: looks ids up, reads the steps in order, then fully connected layers.
@@ -162,9 +163,9 @@ impl Build for Rnn {
         let head = SequenceHead::build(config.reduce_output, head, input_width, device)?;
         Ok(Self {
             stem,
-            dropout: DropoutConfig::new(config.dropout).init(),
+            dropout: Dropout::new(config.dropout),
             layers,
-            recurrent_dropout: DropoutConfig::new(config.recurrent_dropout).init(),
+            recurrent_dropout: Dropout::new(config.recurrent_dropout),
             head,
             reduce_output: config.reduce_output,
         })

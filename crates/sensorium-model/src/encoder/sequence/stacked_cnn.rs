@@ -7,7 +7,6 @@
 //! that the length is free.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::Device;
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -19,7 +18,7 @@ use super::stem::SequenceStem;
 use super::{ReduceOutput, SequenceBatch, SequenceEncoder, SequenceInput};
 use crate::encoder::window::{Padding, PoolFunction};
 use crate::encoder::{MAX_CONVOLUTIONS, fully_connected_keys};
-use crate::layer::{Activation, FullyConnectedConfig, FullyConnectedLayerConfig, Norm};
+use crate::layer::{Activation, Dropout, FullyConnectedConfig, FullyConnectedLayerConfig, Norm};
 use crate::{Build, Encoded};
 
 /// The number of layers where none is given.
@@ -218,7 +217,7 @@ impl Build for StackedCnn {
         }
         let head = &config.fully_connected();
         let head = SequenceHead::build(config.reduce_output, head, width, device)?;
-        let dropout = DropoutConfig::new(config.dropout).init();
+        let dropout = Dropout::new(config.dropout);
         Ok(Self { stem, dropout, convolutions, head })
     }
 }

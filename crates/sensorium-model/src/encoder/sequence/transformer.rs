@@ -6,7 +6,6 @@
 //! Ludwig: positions are the sinusoids of section 3.5, not learned, so any length has one.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
@@ -17,8 +16,8 @@ use super::stem::SequenceStem;
 use super::{ReduceOutput, SequenceBatch, SequenceEncoder, SequenceInput};
 use crate::encoder::fully_connected_keys;
 use crate::layer::{
-    Activation, Bias, FullyConnectedConfig, FullyConnectedLayerConfig, Linear, MAX_WIDTH, Norm,
-    TransformerBlock, TransformerBlockConfig,
+    Activation, Bias, Dropout, FullyConnectedConfig, FullyConnectedLayerConfig, LayerNorm, Linear,
+    MAX_WIDTH, Norm, TransformerBlock, TransformerBlockConfig,
 };
 use crate::{Build, Encoded};
 
@@ -161,9 +160,9 @@ impl Build for Transformer {
         Ok(Self {
             project: Linear::new(stem.width(), config.hidden_size, Bias::Learned, device),
             stem,
-            dropout: DropoutConfig::new(config.dropout).init(),
+            dropout: Dropout::new(config.dropout),
             blocks: (0..config.num_layers).map(block).collect(),
-            norm: LayerNormConfig::new(config.hidden_size).init(device),
+            norm: LayerNorm::new(config.hidden_size, device),
             head,
         })
     }

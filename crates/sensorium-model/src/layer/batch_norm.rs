@@ -9,7 +9,11 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use sensorium_kernels::{BatchNormOptions, batch_norm, scale_shift};
+use sensorium_kernels::{
+    BatchNormOptions, BatchNormOutput, batch_norm, batch_norm_rows, scale_shift,
+};
+
+use super::Activation;
 
 /// Keeps the division finite where a channel is constant; PyTorch's default.
 const EPSILON: f64 = 1e-5;
@@ -27,25 +31,6 @@ pub(crate) struct BatchNorm {
     running_variance: RunningState<Tensor<1>>,
 }
 
-/// The rows that a batch's statistics are made of.
-pub(crate) struct Counted {
-    /// 1 / n for each of the n rows that count, and 0 for the others: `[1, N]`.
-    share: Tensor<2>,
-    /// How many rows count, as far as it is known without reading a tensor: an upper bound.
-    at_most: usize,
-    /// n, as a tensor: `[1]`.
-    count: Tensor<1>,
-}
-
-impl Counted {
-    /// The rows where `weights` is 1 count, and those where it is 0 do not: `[N]`.
-    pub(crate) fn where_one(weights: Tensor<1>) -> Self {
-        let [rows] = weights.dims();
-        let count = weights.clone().sum().clamp_min(1.0);
-        Self { share: (weights / count.clone()).unsqueeze_dim(0), at_most: rows, count }
-    }
-}
-
 impl BatchNorm {
     pub(crate) fn new(width: usize, device: &Device) -> Self {
         Self {
@@ -60,41 +45,58 @@ impl BatchNorm {
     /// # Shapes
     ///
     /// - `values`: `[N, C]`
-    /// - `counted`: what the statistics of training are made of; made only in training
+    /// - `present`: `[N]`, 1 for a row that counts and 0 for one that does not; made only in
+    ///   training
     /// - returns: `[N, C]`, of no meaning in rows that do not count
     pub(crate) fn forward(
         &self,
         values: Tensor<2>,
-        counted: impl FnOnce() -> Counted,
+        present: Option<impl FnOnce() -> Tensor<1>>,
+        activation: Activation,
     ) -> Tensor<2> {
         let device = values.device();
-        if device.is_autodiff() && self.training.is_enabled() {
-            let counted = counted();
-            if counted.at_most > 1 {
-                return self.by_batch(values, counted);
-            }
+        let [rows, _] = values.dims();
+        if !self.learns(rows, &device) {
+            let (scale, shift) = self.by_running(&device);
+            return activation.apply(values * scale + shift);
         }
-        let (scale, shift) = self.by_running(&device);
-        values * scale + shift
+        let present = present.map(|present| present());
+        let count = match &present {
+            Some(present) => present.clone().sum(),
+            None => Tensor::full([1], rows as f64, &device),
+        };
+        let (gamma, beta, options) = (self.gamma.val(), self.beta.val(), options(activation));
+        let BatchNormOutput { output, mean, variance } =
+            batch_norm_rows(values, gamma, beta, &options, present);
+        self.remember(mean, variance, count);
+        if options.relu { output } else { activation.apply(output) }
     }
 
     /// # Shapes
     ///
     /// - `map`: `[P, C, H, W]`, without padding
     /// - returns: `[P, C, H, W]`
-    pub(crate) fn forward_map(&self, map: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward_map(&self, map: Tensor<4>, activation: Activation) -> Tensor<4> {
         let [rows, _, height, width] = map.dims();
         let device = map.device();
         let count = rows * height * width;
-        if device.is_autodiff() && self.training.is_enabled() && count > 1 {
-            let options = BatchNormOptions { epsilon: EPSILON, relu: false };
-            let normed = batch_norm(map, self.gamma.val(), self.beta.val(), &options, None);
-            let [mean, variance] = [normed.mean, normed.variance].map(|one| one.unsqueeze_dim(0));
+        let options = options(activation);
+        let normed = if self.learns(count, &device) {
+            let (gamma, beta) = (self.gamma.val(), self.beta.val());
+            let BatchNormOutput { output, mean, variance } =
+                batch_norm(map, gamma, beta, &options, None);
             self.remember(mean, variance, Tensor::full([1], count as f64, &device));
-            return normed.output;
-        }
-        let (scale, shift) = self.by_running(&device);
-        scale_shift(map, scale.squeeze_dim(0), shift.squeeze_dim(0), false, None)
+            output
+        } else {
+            let (scale, shift) = self.by_running(&device);
+            scale_shift(map, scale.squeeze_dim(0), shift.squeeze_dim(0), options.relu, None)
+        };
+        if options.relu { normed } else { activation.apply(normed) }
+    }
+
+    /// Whether a batch of at most `count` values for each channel has statistics to learn from.
+    fn learns(&self, count: usize, device: &Device) -> bool {
+        device.is_autodiff() && self.training.is_enabled() && count > 1
     }
 
     /// Scale and shift outside training: `[1, C]` each.
@@ -106,15 +108,6 @@ impl BatchNorm {
         (scale, shift)
     }
 
-    fn by_batch(&self, values: Tensor<2>, counted: Counted) -> Tensor<2> {
-        // A product with the shares sums over the rows in one pass, and leaves out what is padded.
-        let mean = counted.share.clone().matmul(values.clone()); // [1, C]
-        let centred = values - mean.clone();
-        let variance = counted.share.matmul(centred.clone() * centred.clone()); // [1, C]
-        self.remember(mean, variance.clone(), counted.count);
-        centred * self.scale(variance) + self.beta.val().unsqueeze_dim::<2>(0)
-    }
-
     /// gamma / sqrt(variance + epsilon): `[1, C]`.
     fn scale(&self, variance: Tensor<2>) -> Tensor<2> {
         self.gamma.val().unsqueeze_dim::<2>(0) / (variance + EPSILON).sqrt()
@@ -122,11 +115,16 @@ impl BatchNorm {
 
     /// Moves the running statistics towards those of a batch; the variance, as PyTorch does, by
     /// its unbiased estimate.
-    fn remember(&self, mean: Tensor<2>, variance: Tensor<2>, count: Tensor<1>) {
+    fn remember(&self, mean: Tensor<1>, variance: Tensor<1>, count: Tensor<1>) {
         let unbiased = count.clone() / (count - 1.0).clamp_min(1.0);
-        move_towards(&self.running_mean, mean.detach().squeeze_dim(0));
-        move_towards(&self.running_variance, variance.detach().squeeze_dim(0) * unbiased);
+        move_towards(&self.running_mean, mean.detach());
+        move_towards(&self.running_variance, variance.detach() * unbiased);
     }
+}
+
+/// A rectifier runs with the norm.
+fn options(activation: Activation) -> BatchNormOptions {
+    BatchNormOptions { epsilon: EPSILON, relu: activation == Activation::Relu }
 }
 
 fn move_towards(state: &RunningState<Tensor<1>>, value: Tensor<1>) {
@@ -150,7 +148,7 @@ mod tests {
         let device = training();
         let norm = BatchNorm::new(2, &device);
         let batch = Tensor::<2>::from_floats([[1.0, 10.0], [3.0, 10.0]], &device);
-        let normed = norm.forward(batch, || Counted::where_one(Tensor::ones([2], &device)));
+        let normed = norm.forward(batch, Some(|| Tensor::ones([2], &device)), Activation::Identity);
         // Variance 1 in the first channel and 0 in the second.
         assert_close("normed", &normed, &[-0.999_995, 0.0, 0.999_995, 0.0], 1e-6);
         assert_close("mean", &norm.running_mean.value(), &[0.2, 1.0], 1e-6);
@@ -165,9 +163,9 @@ mod tests {
         let rows = Tensor::<2>::from_floats([[1.0], [2.0], [6.0]], &device);
         let more = Tensor::<2>::from_floats([[1.0], [-900.0], [2.0], [6.0]], &device);
         let expected =
-            values(&plain.forward(rows, || Counted::where_one(Tensor::ones([3], &device))));
+            values(&plain.forward(rows, Some(|| Tensor::ones([3], &device)), Activation::Identity));
         let weights = Tensor::<1>::from_floats([1.0, 0.0, 1.0, 1.0], &device);
-        let actual = values(&padded.forward(more, || Counted::where_one(weights)));
+        let actual = values(&padded.forward(more, Some(|| weights), Activation::Identity));
         assert_eq!(vec![actual[0], actual[2], actual[3]], expected);
         let mean = values(&plain.running_mean.value());
         assert_close("mean", &padded.running_mean.value(), &mean, 1e-6);
@@ -178,7 +176,8 @@ mod tests {
         let device = training();
         let norm = BatchNorm::new(1, &device);
         let row = Tensor::<2>::from_floats([[5.0]], &device).require_grad();
-        let normed = norm.forward(row.clone(), || Counted::where_one(Tensor::ones([1], &device)));
+        let normed =
+            norm.forward(row.clone(), Some(|| Tensor::ones([1], &device)), Activation::Identity);
         assert_close("normed", &normed, &[4.999_975], 1e-5);
         let gradient = row.grad(&normed.sum().backward()).unwrap();
         assert!(values(&gradient)[0] > 0.9, "the value must be learned from");
