@@ -1,9 +1,10 @@
 //! The cross entropy of a softmax: how surprised the class probabilities are by the true class.
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
+use sensorium_kernels::weighted_cross_entropy;
 use serde::{Deserialize, Serialize};
 
 use super::targets::{Known, zero};
@@ -160,12 +161,8 @@ impl Loss for SoftmaxCrossEntropy {
         let out_of_range = known.targets.iter().find(|&&class| class >= num_classes);
         assert_eq!(out_of_range, None, "a class of {num_classes}");
         let device = known.logits.device();
-        let log_probabilities = activation::log_softmax(known.logits, 1);
-        if self.label_smoothing == 0.0 && self.class_weights.is_none() {
-            return mean_of_true_classes(log_probabilities, &known.targets);
-        }
         let shares = Tensor::<2>::from_data(self.shares(&known.targets, num_classes), &device);
-        (log_probabilities * shares).sum().neg()
+        weighted_cross_entropy(known.logits, shares)
     }
 
     fn weight(&self) -> f64 {
@@ -175,14 +172,6 @@ impl Loss for SoftmaxCrossEntropy {
     fn heads(&self) -> &'static [&'static str] {
         &["category"]
     }
-}
-
-/// The mean of −log p(true class): `[1]`.
-fn mean_of_true_classes(log_probabilities: Tensor<2>, classes: &[usize]) -> Tensor<1> {
-    let index = |&class: &usize| i64::try_from(class).expect("a class below K");
-    let indices = TensorData::new(classes.iter().map(index).collect(), [classes.len(), 1]);
-    let indices = Tensor::<2, Int>::from_data(indices, &log_probabilities.device());
-    log_probabilities.gather(1, indices).mean().neg()
 }
 
 #[cfg(test)]

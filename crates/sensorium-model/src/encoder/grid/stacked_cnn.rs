@@ -8,11 +8,12 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{GroupNorm, GroupNormConfig, Initializer};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
-use burn::tensor::{Bool, Device, Tensor, module};
+use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
-use sensorium_kernels::{Conv2dOptions, conv2d};
+use sensorium_kernels::{
+    Conv2dOptions, Pool2dOptions, avg_pool2d, conv2d, global_mean, max_pool2d,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{GridEncoder, GridInput};
@@ -369,15 +370,14 @@ impl Block {
         if !self.config.pools() {
             return map;
         }
-        let (size, stride) =
-            (self.config.pool_kernel_size.sides(), self.config.pool_stride.sides());
+        let options = Pool2dOptions {
+            kernel: self.config.pool_kernel_size.sides(),
+            stride: self.config.pool_stride.sides(),
+            padding: [[0; 2]; 2],
+        };
         match self.config.pool_function {
-            PoolFunction::Max => {
-                module::max_pool2d(map, MaxPoolOptions::new(size).with_stride(stride))
-            }
-            PoolFunction::Average => {
-                module::avg_pool2d(map, AvgPoolOptions::new(size).with_stride(stride))
-            }
+            PoolFunction::Max => max_pool2d(map, &options),
+            PoolFunction::Average => avg_pool2d(map, &options),
         }
     }
 }
@@ -440,7 +440,7 @@ impl GridEncoder for StackedCnn {
         let [rows, channels, height, width] = map.dims();
         let cells = map.clone().reshape([rows, channels, height * width]);
         let pooled = match self.pooling {
-            Pooling::Mean => cells.clone().mean_dim(2).squeeze_dim(2),
+            Pooling::Mean => global_mean(map),
             Pooling::Flatten => map.reshape([rows, channels * height * width]),
         };
         let mask = Tensor::<2, Bool>::full([rows, height * width], true, &cells.device());

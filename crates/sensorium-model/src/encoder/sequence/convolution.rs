@@ -8,7 +8,7 @@ use burn::nn::Initializer;
 use burn::tensor::{Device, Int, Tensor, s};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
-use sensorium_kernels::{TimeConvolutionOptions, time_convolution};
+use sensorium_kernels::{Pool2dOptions, TimeConvolutionOptions, max_pool2d, time_convolution};
 
 use super::time_steps::TimeSteps;
 use crate::encoder::window::{Padding, PoolFunction};
@@ -130,14 +130,12 @@ impl TimeConvolution {
         let lengths = window.output_lengths(steps.lengths());
         let sum = |views: Vec<Tensor<3>>| views.into_iter().reduce(|sum, view| sum + view);
         let values = match self.config.pool_function {
-            PoolFunction::Max => {
-                window.views(&steps, f32::MIN).into_iter().reduce(Tensor::max_pair)
-            }
+            PoolFunction::Max => Some(window.largest(&steps)),
             PoolFunction::Average => {
                 // The mean of the real steps of the window only.
                 let real = steps.with(steps.weights().unsqueeze_dim(2));
-                let count = sum(window.views(&real, 0.0)).map(|count| count.clamp_min(1.0));
-                sum(window.views(&steps, 0.0)).zip(count).map(|(sum, count)| sum / count)
+                let count = sum(window.views(&real)).map(|count| count.clamp_min(1.0));
+                sum(window.views(&steps)).zip(count).map(|(sum, count)| sum / count)
             }
         };
         TimeSteps::new(values.expect("a window has a step"), lengths)
@@ -202,16 +200,29 @@ impl Window {
         room.clamp_min(0) / signed(self.stride) + 1
     }
 
+    /// The largest of each number over each window: `[P, U, D]`.
+    fn largest(&self, steps: &TimeSteps) -> Tensor<3> {
+        let values = steps.padded_with(f32::MIN);
+        let [rows, length, width] = values.dims();
+        let options = Pool2dOptions {
+            kernel: [self.size, 1],
+            stride: [self.stride, 1],
+            padding: [[self.before, self.after(length)], [0; 2]],
+        };
+        let maps = max_pool2d(values.reshape([rows, 1, length, width]), &options);
+        maps.squeeze_dim(1)
+    }
+
     /// For each step of the window, what it sees at every place of the window: `[P, U, D]` each.
-    /// `fill` lies beyond the ends of every row.
-    fn views(&self, steps: &TimeSteps, fill: f32) -> Vec<Tensor<3>> {
-        let values = if fill == 0.0 { steps.values() } else { steps.padded_with(fill) };
+    /// Zeros lie beyond the ends of every row.
+    fn views(&self, steps: &TimeSteps) -> Vec<Tensor<3>> {
+        let values = steps.values();
         let [_, length, _] = values.dims();
         let (outputs, after) = (self.outputs(length), self.after(length));
         let values = if self.before + after == 0 {
             values
         } else {
-            values.pad([(self.before, after), (0, 0)], fill)
+            values.pad([(self.before, after), (0, 0)], 0.0)
         };
         let span = (outputs - 1) * self.stride + 1;
         let stride = isize::try_from(self.stride).expect("a stride is at most 1 024");

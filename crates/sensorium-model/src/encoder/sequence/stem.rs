@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::{Device, Int, Tensor, module};
+use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 
@@ -55,7 +55,7 @@ impl SequenceStem {
         let lengths: Tensor<1, Int> = input.mask.int().sum_dim(1).squeeze_dim(1);
         let values = match (input.steps, &self.embedding) {
             (SequenceSteps::Tokens(ids), Some(embedding)) => {
-                module::embedding(embedding.val(), ids)
+                sensorium_kernels::embedding(embedding.val(), ids)
             }
             (SequenceSteps::Values(values), None) => values,
             _ => panic!("an encoder reads the layout that it was built for"),
