@@ -220,7 +220,8 @@ impl Operation for MaxPool {
         let windows = &self.0;
         let [places, _] = windows.places();
         let output = windows.filled(windows.output, |plane, output| {
-            largest(windows, &x.values()[plane * places..][..places], output);
+            let map = &x.values()[plane * places..][..places];
+            with_scratch(windows.map[1], |line| largest(windows, line, map, output));
         });
         let saved = match mode {
             Mode::Inference => Vec::new(),
@@ -236,7 +237,10 @@ impl Operation for MaxPool {
         let of_x = windows.filled(windows.map, |plane, of_x| {
             let [output, gradient] =
                 [output, &gradient].map(|values| &values.values()[plane * outputs..][..outputs]);
-            to_largest(windows, &x.values()[plane * places..][..places], output, gradient, of_x);
+            let map = &x.values()[plane * places..][..places];
+            with_scratch(windows.output[1], |left| {
+                to_largest(windows, left, map, output, gradient, of_x);
+            });
         });
         vec![Some(of_x)]
     }
@@ -252,7 +256,8 @@ impl Operation for AveragePool {
         let [places, _] = windows.places();
         let counts = windows.counts();
         let output = windows.filled(windows.output, |plane, output| {
-            means(windows, &counts, &x.values()[plane * places..][..places], output);
+            let map = &x.values()[plane * places..][..places];
+            with_scratch(windows.map[1], |line| means(windows, line, &counts, map, output));
         });
         (output, Vec::new())
     }
@@ -262,16 +267,16 @@ impl Operation for AveragePool {
         let [_, outputs] = windows.places();
         let counts = windows.counts();
         let of_x = windows.filled(windows.map, |plane, of_x| {
-            to_all(windows, &counts, &gradient.values()[plane * outputs..][..outputs], of_x);
+            let gradient = &gradient.values()[plane * outputs..][..outputs];
+            with_scratch(windows.map[1], |line| to_all(windows, line, &counts, gradient, of_x));
         });
         vec![Some(of_x)]
     }
 }
 
 for_instruction_sets! {
-    fn largest(windows: &Windows, map: &[f32], output: &mut [f32]) {
+    fn largest(windows: &Windows, line: &mut [f32], map: &[f32], output: &mut [f32]) {
         let (width, stride) = (windows.map[1], windows.options.stride[1]);
-        with_scratch(width, |line| {
             for (index, output) in output.chunks_exact_mut(windows.output[1]).enumerate() {
                 line.fill(f32::NEG_INFINITY);
                 for seen in windows.lines(index) {
@@ -287,13 +292,11 @@ for_instruction_sets! {
                     }
                 }
             }
-        });
     }
 
-    fn to_largest(windows: &Windows, map: &[f32], output: &[f32], gradient: &[f32], of_map: &mut [f32]) {
+    fn to_largest(windows: &Windows, left: &mut [f32], map: &[f32], output: &[f32], gradient: &[f32], of_map: &mut [f32]) {
         let (width, stride) = (windows.map[1], windows.options.stride[1]);
         let lines = output.chunks_exact(windows.output[1]).zip(gradient.chunks_exact(windows.output[1]));
-        with_scratch(windows.output[1], |left| {
             for (index, (output, gradient)) in lines.enumerate() {
                 // What no place has taken yet.
                 left.copy_from_slice(gradient);
@@ -313,12 +316,10 @@ for_instruction_sets! {
                     }
                 }
             }
-        });
     }
 
-    fn means(windows: &Windows, counts: &[f32], map: &[f32], output: &mut [f32]) {
+    fn means(windows: &Windows, line: &mut [f32], counts: &[f32], map: &[f32], output: &mut [f32]) {
         let (width, stride) = (windows.map[1], windows.options.stride[1]);
-        with_scratch(width, |line| {
             for (index, output) in output.chunks_exact_mut(windows.output[1]).enumerate() {
                 line.fill(0.0);
                 let lines = windows.lines(index);
@@ -338,12 +339,10 @@ for_instruction_sets! {
                     *mean = *mean * share / count;
                 }
             }
-        });
     }
 
-    fn to_all(windows: &Windows, counts: &[f32], gradient: &[f32], of_map: &mut [f32]) {
+    fn to_all(windows: &Windows, line: &mut [f32], counts: &[f32], gradient: &[f32], of_map: &mut [f32]) {
         let (width, stride) = (windows.map[1], windows.options.stride[1]);
-        with_scratch(width, |line| {
             for (index, gradient) in gradient.chunks_exact(windows.output[1]).enumerate() {
                 line.fill(0.0);
                 let lines = windows.lines(index);
@@ -361,7 +360,6 @@ for_instruction_sets! {
                     }
                 }
             }
-        });
     }
 }
 
