@@ -202,6 +202,7 @@ impl Layout {
         for panel in (0..left.num_panels()).map(|index| left.panel(index)) {
             let strip = Strip {
                 left: panel.from_step(lines.start * shape.output[1]),
+                left_row: 1,
                 left_step: panel.rows,
                 right: right.as_ptr(),
                 len: shape.output[1],

@@ -5,20 +5,21 @@
 //! inputs; both, and the kernel, are transformed to 36 numbers, and each of these is a product over
 //! the channels by itself. The transforms have numbers up to 8 and down to 1/24, which costs
 //! accuracy: the tests hold the direct way to 4e-6 of the largest output, and tiles to 2e-5.
+//!
+//! In the middle the channels stand next to each other, so that a register holds one number of
+//! many channels and no tile is too few: pieces of the maps are turned on their way in and out.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::Shape;
-use super::columns::GridColumns;
 use super::output::Epilogue;
-use crate::instruction_set::for_instruction_sets;
 use crate::operation::Mode;
-use crate::product::multiply::Columns;
-use crate::product::packed::PackedRows;
-use crate::product::tile::{Strip, Tiles};
-use crate::scratch::{Shared, with_scratch};
+use crate::product::interleave::{interleave, interleave_to};
+use crate::product::resident::{LeftPanels, Order, Place, panel_height};
+use crate::product::tile::Tiles;
+use crate::scratch::{Aligned, Shared, with_scratch};
 use crate::vector::{Vector, for_vectors};
 
 /// Outputs along a side of a tile, inputs along it, and numbers of a transformed tile.
@@ -28,9 +29,9 @@ pub(super) const NUMBERS: usize = IN * IN;
 
 /// Maps with fewer tiles, and layers with fewer channels, are left to the direct way: the
 /// transforms would cost more than they save.
-const FEWEST_TILES: usize = 16;
+const FEWEST_TILES: usize = 4;
 /// The fewest tiles of a whole batch in training, where the kernels are transformed at every step.
-const FEWEST_IN_TRAINING: usize = 192;
+const FEWEST_IN_TRAINING: usize = 48;
 const FEWEST_CHANNELS: usize = 16;
 
 /// Whether a convolution with this kernel is to be made by tiles.
@@ -49,16 +50,19 @@ pub(super) fn suits(shape: &Shape, map: [usize; 2], mode: Mode) -> bool {
         && shape.group_channels().iter().all(|&channels| channels >= FEWEST_CHANNELS)
 }
 
-/// The kernels of a group, transformed: for each of the 36 numbers the channels that go out as rows
-/// and those that come in as steps.
+/// The kernels of a group, transformed: for each of the 36 numbers the columns of a product, in
+/// panels of as many channels that go out as a tile of it has columns.
 #[derive(Debug)]
 pub(super) struct Kernels {
-    by_number: Vec<PackedRows>,
+    values: Aligned,
+    layout: KernelLayout,
+    tiles: Tiles,
 }
 
 /// Where the kernel of a row and a step stands.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct KernelLayout {
+    /// Channels that go out, and that come in.
     pub(super) rows: usize,
     pub(super) steps: usize,
     /// Floats from row to row and from step to step.
@@ -68,65 +72,104 @@ pub(super) struct KernelLayout {
     pub(super) turned: bool,
 }
 
+/// Steps whose kernels are brought side by side at once.
+const STEPS: usize = 16;
+
 impl Kernels {
     /// `weight` is `[K, C, 3, 3]` of a group.
     pub(super) fn new(weight: &[f32], layout: KernelLayout) -> Self {
         let KernelLayout { rows, steps, .. } = layout;
-        let mut numbers = vec![0.0; NUMBERS * rows * steps];
-        let height = Tiles::current().rows();
-        // By panels of rows, which are apart from each other in every one of the 36.
-        let target = Shared::new(&mut numbers);
-        (0..rows.div_ceil(height)).into_par_iter().for_each(|panel| {
-            let first = panel * height;
-            let panel_rows = first..rows.min(first + height);
-            let mut kernels = vec![0.0; 9 * steps];
-            let mut transformed = vec![0.0; NUMBERS * steps];
-            for (index, row) in panel_rows.clone().enumerate() {
-                gather(&weight[row * layout.row_stride..], layout, &mut kernels);
-                transform_kernels(&kernels, &mut transformed, steps);
-                for (number, values) in transformed.chunks_exact(steps).enumerate() {
-                    let start = (number * rows + first) * steps + index;
-                    for (step, value) in values.iter().enumerate() {
-                        let at = start + step * panel_rows.len();
-                        // SAFETY: inside `numbers`, and in no other panel.
-                        unsafe { target.pointer().add(at).write(*value) };
-                    }
-                }
-            }
+        let tiles = Tiles::current();
+        let panels = rows.div_ceil(tiles.columns);
+        let number = panels * steps * tiles.columns;
+        let mut values = Aligned::zeros(NUMBERS * number);
+        let target = Shared::new(values.values_mut());
+        let parts = steps.div_ceil(STEPS);
+        (0..panels * parts).into_par_iter().for_each(|task| {
+            let (panel, part) = (task / parts, task % parts);
+            let some = part * STEPS..steps.min((part + 1) * STEPS);
+            with_scratch(9 * STEPS * tiles.columns, |kernels| {
+                gather(weight, layout, panel * tiles.columns, some.clone(), kernels);
+                let first = (panel * steps + some.start) * tiles.columns;
+                transform_kernels(kernels, target, first, number, some.len());
+            });
         });
-        let by_number = numbers
-            .chunks_exact(rows * steps)
-            .map(|values| PackedRows::packed(values, rows, steps))
-            .collect();
-        Self { by_number }
+        Self { values, layout, tiles }
+    }
+
+    /// One number of all channels that come in and a panel of those that go out.
+    fn panel(&self, number: usize, panel: usize) -> &[f32] {
+        let len = self.layout.steps * self.tiles.columns;
+        &self.values.values()[(number * self.panels() + panel) * len..][..len]
+    }
+
+    fn panels(&self) -> usize {
+        self.layout.rows.div_ceil(self.tiles.columns)
     }
 }
 
-/// The nine numbers of each step's kernel, all first ones next to each other, and so on.
-fn gather(row: &[f32], layout: KernelLayout, kernels: &mut [f32]) {
-    for step in 0..layout.steps {
-        let kernel = &row[step * layout.step_stride..][..9];
-        for (number, value) in kernel.iter().enumerate() {
-            let number = if layout.turned { 8 - number } else { number };
-            kernels[number * layout.steps + step] = *value;
+/// The nine numbers of some steps' kernels, for each a line of the channels from `first` on.
+fn gather(
+    weight: &[f32],
+    layout: KernelLayout,
+    first: usize,
+    steps: Range<usize>,
+    kernels: &mut [f32],
+) {
+    let width = Tiles::current().columns;
+    let rows = width.min(layout.rows - first);
+    if rows < width {
+        kernels.fill(0.0);
+    }
+    let weight = &weight[first * layout.row_stride + steps.start * layout.step_stride..];
+    if layout.step_stride == 9 && !layout.turned {
+        let kernels = &mut kernels[..steps.len() * 9 * width];
+        return interleave(weight, layout.row_stride, rows, kernels, width);
+    }
+    for (step, kernels) in kernels.chunks_exact_mut(9 * width).take(steps.len()).enumerate() {
+        for row in 0..rows {
+            let kernel = &weight[step * layout.step_stride + row * layout.row_stride..][..9];
+            for (number, &value) in kernel.iter().enumerate() {
+                let number = if layout.turned { 8 - number } else { number };
+                kernels[number * width + row] = value;
+            }
         }
+    }
+}
+
+/// Maps of several rows.
+#[derive(Clone, Copy)]
+struct Side {
+    /// Channels of all groups, the first of this one, and how many it has.
+    channels: [usize; 3],
+    size: [usize; 2],
+}
+
+impl Side {
+    /// The number at a line of a channel of the group.
+    fn at(&self, map: usize, channel: usize, line: usize) -> usize {
+        let [all, first, _] = self.channels;
+        let [height, width] = self.size;
+        ((map * all + first + channel) * height + line) * width
+    }
+
+    fn plane(&self) -> usize {
+        self.size[0] * self.size[1]
     }
 }
 
 /// What a group's convolution reads and writes.
 pub(super) struct Maps<'a> {
-    /// The tiles: one place of the grid each, and the 36 numbers that it reads.
-    pub(super) tiles: GridColumns<'a>,
-    pub(super) output: MapOutput<'a>,
-}
-
-/// The maps that are written.
-pub(super) struct MapOutput<'a> {
-    maps: Shared,
-    /// The channels of all groups, the first of this one, and how many it has.
-    channels: [usize; 3],
-    size: [usize; 2],
+    values: &'a [f32],
+    input: Side,
+    /// Lines and columns that the first tile begins before the map.
+    padding: [usize; 2],
+    target: Shared,
+    output: Side,
     epilogue: Epilogue<'a>,
+    /// Rows of the batch, and tiles down and across a map.
+    rows: usize,
+    grid: [usize; 2],
 }
 
 impl<'a> Maps<'a> {
@@ -138,13 +181,23 @@ impl<'a> Maps<'a> {
         values: &mut [f32],
         epilogue: &Epilogue<'a>,
     ) -> Self {
-        let [_, outputs] = shape.group_channels();
-        let mut tiles = GridColumns::of_input(shape, x, group);
-        let padding = shape.options.padding.map(|[before, _]| before);
-        tiles.by_tiles(shape.output, padding);
-        let channels = [shape.channels[1], group * outputs, outputs];
-        let output = MapOutput::new(values, channels, shape.output, epilogue);
-        Self { tiles, output }
+        let [inputs, outputs] = shape.group_channels();
+        Self {
+            values: x,
+            input: Side {
+                channels: [shape.channels[0], group * inputs, inputs],
+                size: shape.input,
+            },
+            padding: shape.options.padding.map(|[before, _]| before),
+            target: Shared::new(values),
+            output: Side {
+                channels: [shape.channels[1], group * outputs, outputs],
+                size: shape.output,
+            },
+            epilogue: *epilogue,
+            rows: shape.rows,
+            grid: shape.output.map(|side| side.div_ceil(OUT)),
+        }
     }
 
     /// The convolution of the output's gradient that is the input's.
@@ -154,183 +207,265 @@ impl<'a> Maps<'a> {
         group: usize,
         values: &mut [f32],
     ) -> Self {
-        let [inputs, _] = shape.group_channels();
-        let mut tiles = GridColumns::of_gradient(shape, dy, group);
-        let padding = shape.options.padding.map(|[before, _]| 2 - before);
-        tiles.by_tiles(shape.input, padding);
-        let channels = [shape.channels[0], group * inputs, inputs];
-        let output = MapOutput::new(values, channels, shape.input, &Epilogue::default());
-        Self { tiles, output }
+        let forward = Self::forward(shape, dy, group, values, &Epilogue::default());
+        Self {
+            input: forward.output,
+            output: forward.input,
+            padding: forward.padding.map(|before| 2 - before),
+            grid: shape.input.map(|side| side.div_ceil(OUT)),
+            epilogue: Epilogue::default(),
+            ..forward
+        }
+    }
+
+    /// The parts of maps that some lines of tiles are of.
+    fn pieces(&self, lines: Range<usize>) -> impl Iterator<Item = Piece> {
+        let [down, across] = self.grid;
+        let first_line = lines.start;
+        (lines.start / down..lines.end.div_ceil(down)).map(move |map| {
+            let start = lines.start.max(map * down);
+            let end = lines.end.min((map + 1) * down);
+            let lines = start - map * down..end - map * down;
+            Piece { map, lines, first_tile: (start - first_line) * across }
+        })
     }
 }
 
-impl GridColumns<'_> {
-    /// Reads, for each tile of a map of `size`, its 6 by 6 numbers.
-    fn by_tiles(&mut self, size: [usize; 2], padding: [usize; 2]) {
-        self.grid = size.map(|side| side.div_ceil(OUT));
-        self.stride = [OUT; 2];
-        let offset = |index: usize, padding: usize| index.cast_signed() - padding.cast_signed();
-        self.offsets = (0..NUMBERS)
-            .map(|number| [offset(number / IN, padding[0]), offset(number % IN, padding[1])])
-            .collect();
-    }
+/// Lines of tiles of one map.
+struct Piece {
+    map: usize,
+    lines: Range<usize>,
+    /// The place of their first tile in the block.
+    first_tile: usize,
 }
 
-/// Floats of a block's transformed inputs that the second-level cache keeps.
+/// Floats of a block's transformed inputs: about half of the second-level cache.
 const BLOCK: usize = 1 << 17;
-/// Rows whose products are made before they are transformed back.
-const ROWS: usize = 56;
+/// Tiles of the smallest block, which leaves no row of a product's tile empty.
+const TILES: usize = 28;
 
 /// Convolves the maps of a group.
 pub(super) fn convolve(maps: &Maps<'_>, kernels: &Kernels) {
-    let tiles = maps.tiles.columns();
-    let each = tiles_each(maps);
-    (0..tiles.div_ceil(each)).into_par_iter().with_max_len(1).for_each(|block| {
+    let lines = maps.rows * maps.grid[0];
+    let each = lines_each(maps, lines);
+    (0..lines.div_ceil(each)).into_par_iter().with_max_len(1).for_each(|block| {
         let first = block * each;
-        convolve_block(maps, kernels, first..tiles.min(first + each));
+        Block::new(maps, kernels, first..lines.min(first + each)).convolve();
     });
 }
 
-/// Tiles of a block: as many as the cache keeps and every thread gets some, and whole lines of
-/// tiles where that leaves few places of a panel empty, for lines are copied as a whole.
-fn tiles_each(maps: &Maps<'_>) -> usize {
-    let width = Tiles::current().columns;
-    let panels = maps.tiles.columns().div_ceil(width);
-    let most = (BLOCK / (NUMBERS * maps.tiles.channels * width)).clamp(1, 8);
-    let each = width * panels.div_ceil(rayon::current_num_threads() * 2).clamp(1, most);
-    let line = maps.tiles.grid[1];
-    let lines = each / line * line;
-    if lines * 5 >= each * 4 { lines } else { each }
+/// Lines of tiles of a block: as many as the cache keeps and every thread gets some.
+fn lines_each(maps: &Maps<'_>, lines: usize) -> usize {
+    let [_, _, inputs] = maps.input.channels;
+    let tiles = (BLOCK / (NUMBERS * inputs)).max(TILES);
+    let most = (tiles / maps.grid[1]).max(1);
+    let least = TILES.div_ceil(maps.grid[1]);
+    most.min(lines.div_ceil(rayon::current_num_threads() * 2).max(least))
 }
 
-fn convolve_block(maps: &Maps<'_>, kernels: &Kernels, tiles: Range<usize>) {
-    let width = Tiles::current().columns;
-    let panels = tiles.len().div_ceil(width);
-    let channels = maps.tiles.channels;
-    let rows = maps.output.channels[2];
-    let (inputs, products) =
-        (NUMBERS * panels * channels * width, NUMBERS * panels * ROWS.min(rows) * width);
-    let gathered = NUMBERS * channels * width;
-    with_scratch(inputs + products + gathered, |scratch| {
-        let (inputs, rest) = scratch.split_at_mut(inputs);
-        let (products, gathered) = rest.split_at_mut(products);
-        let mut block = maps.tiles.block(tiles.clone());
-        for panel in 0..panels {
-            let first = tiles.start + panel * width;
-            maps.tiles.pack(&mut block, first, width, 0..channels * NUMBERS, gathered);
-            let stride = panels * channels * width;
-            let inputs = &mut inputs[panel * channels * width..];
-            transform_inputs(gathered, inputs, channels, stride);
+/// Lines of tiles that are convolved at once, with channels side by side.
+struct Block<'a> {
+    maps: &'a Maps<'a>,
+    kernels: &'a Kernels,
+    lines: Range<usize>,
+    /// Tiles in all.
+    num_tiles: usize,
+    /// Channels that come in, filled up to whole registers.
+    padded: usize,
+}
+
+/// The working memory of a [`Block`].
+struct Working<'a> {
+    /// A piece of the input: for each place, its channels; and then a place of zeros.
+    turned: &'a mut [f32],
+    /// For each of the 36 numbers and each tile, the channels that come in.
+    inputs: &'a mut [f32],
+    /// For each of the 36 numbers and each tile, a panel of the channels that go out.
+    products: &'a mut [f32],
+    /// A piece of the output: for each place, a panel of channels.
+    outputs: &'a mut [f32],
+}
+
+impl<'a> Block<'a> {
+    fn new(maps: &'a Maps<'a>, kernels: &'a Kernels, lines: Range<usize>) -> Self {
+        let lanes = kernels.tiles.columns / 2;
+        let padded = maps.input.channels[2].next_multiple_of(lanes);
+        let num_tiles = lines.len() * maps.grid[1];
+        Self { maps, kernels, lines, num_tiles, padded }
+    }
+
+    fn convolve(&self) {
+        let width = self.kernels.tiles.columns;
+        let lines = self.lines.len().min(self.maps.grid[0]);
+        let [turned, outputs] = [
+            ((lines * OUT + IN - OUT) * self.maps.input.size[1] + 1) * self.padded,
+            lines * OUT * self.maps.output.size[1] * width,
+        ];
+        let inputs = NUMBERS * self.num_tiles * self.padded;
+        let products = NUMBERS * self.num_tiles * width;
+        with_scratch(turned + outputs + inputs + products, |scratch| {
+            let (turned, rest) = scratch.split_at_mut(turned);
+            let (outputs, rest) = rest.split_at_mut(outputs);
+            let (inputs, products) = rest.split_at_mut(inputs);
+            let mut working = Working { turned, inputs, products, outputs };
+            for piece in self.maps.pieces(self.lines.clone()) {
+                self.read(&piece, &mut working);
+            }
+            for panel in 0..self.kernels.panels() {
+                self.multiply(panel, &mut working);
+                for piece in self.maps.pieces(self.lines.clone()) {
+                    self.write(&piece, panel, &mut working);
+                }
+            }
+        });
+    }
+
+    /// Transforms the tiles of a piece.
+    fn read(&self, piece: &Piece, working: &mut Working<'_>) {
+        let Maps { input, padding, grid, values, .. } = self.maps;
+        let [height, width] = input.size;
+        let first = (piece.lines.start * OUT).saturating_sub(padding[0]);
+        let end = (piece.lines.end * OUT + IN - OUT).saturating_sub(padding[0]).min(height);
+        let places = end.saturating_sub(first) * width;
+        let channels = input.channels[2];
+        let turned = &mut working.turned[..(places + 1) * self.padded];
+        if self.padded > channels {
+            turned.fill(0.0);
         }
-        let tile_rows = kernels.by_number[0].tiles.rows();
-        for first in (0..rows).step_by(ROWS / tile_rows * tile_rows) {
-            let some = first..rows.min(first + ROWS / tile_rows * tile_rows);
-            multiply(kernels, inputs, products, some.clone(), panels, channels);
-            for panel in 0..panels {
-                let first_tile = tiles.start + panel * width;
-                let shown = first_tile..tiles.end.min(first_tile + width);
-                let place = Place { panel, panels, some: some.clone() };
-                maps.write(products, &place, shown);
+        let zeros = places * self.padded;
+        turned[zeros..].fill(0.0);
+        if places > 0 {
+            let from = &values[input.at(piece.map, 0, first)..];
+            interleave(from, input.plane(), channels, &mut turned[..zeros], self.padded);
+        }
+
+        let place = |line: usize, column: usize| {
+            let line = line.checked_sub(padding[0]).filter(|&line| line < height);
+            let column = column.checked_sub(padding[1]).filter(|&column| column < width);
+            match (line, column) {
+                (Some(line), Some(column)) => ((line - first) * width + column) * self.padded,
+                _ => zeros,
+            }
+        };
+        let stride = self.num_tiles * self.padded;
+        for (index, line) in piece.lines.clone().enumerate() {
+            for column in 0..grid[1] {
+                let places = std::array::from_fn(|number| {
+                    place(line * OUT + number / IN, column * OUT + number % IN)
+                });
+                let tile = piece.first_tile + index * grid[1] + column;
+                let inputs = &mut working.inputs[tile * self.padded..];
+                transform_inputs(turned, &places, inputs, stride, self.padded);
             }
         }
-    });
-}
+    }
 
-/// Where the products of a panel of tiles stand.
-struct Place {
-    panel: usize,
-    panels: usize,
-    some: Range<usize>,
-}
-
-/// Makes the products of some rows with all tiles: for each of the 36 numbers and each panel of
-/// tiles, a row of `width` for each of them.
-fn multiply(
-    kernels: &Kernels,
-    inputs: &[f32],
-    products: &mut [f32],
-    some: Range<usize>,
-    panels: usize,
-    channels: usize,
-) {
-    for (number, left) in kernels.by_number.iter().enumerate() {
-        let (width, height) = (left.tiles.columns, left.tiles.rows());
-        for index in some.start / height..some.end.div_ceil(height) {
-            let rows = left.panel(index);
-            for panel in 0..panels {
-                let from = (number * panels + panel) * channels * width;
-                let right = &inputs[from..][..channels * width];
-                let to = (number * panels + panel) * some.len() + rows.first - some.start;
-                let to = &mut products[to * width..][..rows.rows * width];
-                let strip =
-                    Strip::dense(rows.from_step(0), rows.rows, right.as_ptr(), channels, width);
-                // SAFETY: the slices hold all steps and rows; the tiles are this machine's.
-                unsafe { left.tiles.of_rows(rows.rows)(strip, to.as_mut_ptr(), width, false) };
+    /// The products of all tiles with a panel of channels that go out.
+    fn multiply(&self, panel: usize, working: &mut Working<'_>) {
+        let tiles = self.kernels.tiles;
+        let height = panel_height(tiles, self.num_tiles);
+        let depth = self.maps.input.channels[2];
+        let inputs = working.inputs.chunks_exact(self.num_tiles * self.padded);
+        let products = working.products.chunks_exact_mut(self.num_tiles * tiles.columns);
+        for (number, (values, products)) in inputs.zip(products).enumerate() {
+            let order = Order::RowByRow(self.padded);
+            let left = LeftPanels { values, rows: self.num_tiles, height, depth, order };
+            let right = self.kernels.panel(number, panel);
+            for start in (0..depth).step_by(DEPTH) {
+                let steps = start..depth.min(start + DEPTH);
+                let right = &right[steps.start * tiles.columns..];
+                let place = Place { values: products, stride: tiles.columns, add: start > 0 };
+                tiles.multiply(left, steps, right, tiles.columns, place);
             }
         }
     }
-}
 
-impl<'a> MapOutput<'a> {
-    fn new(
-        values: &mut [f32],
-        channels: [usize; 3],
-        size: [usize; 2],
-        epilogue: &Epilogue<'a>,
-    ) -> Self {
-        Self { maps: Shared::new(values), channels, size, epilogue: *epilogue }
-    }
-}
-
-impl Maps<'_> {
-    /// Transforms the products of a panel of tiles back, and writes what is inside the maps.
-    fn write(&self, products: &[f32], place: &Place, tiles: Range<usize>) {
-        let width = Tiles::current().columns;
-        let stride = place.panels * place.some.len() * width;
-        let mut outputs = [0.0; OUT * OUT * 32];
-        for (index, row) in place.some.clone().enumerate() {
-            let first = (place.panel * place.some.len() + index) * width;
-            transform_products(&products[first..], &mut outputs, stride);
-            self.write_row(row, &outputs, tiles.clone());
-        }
-    }
-
-    fn write_row(&self, row: usize, outputs: &[f32], tiles: Range<usize>) {
-        let width = Tiles::current().columns;
-        let [down, across] = self.tiles.grid;
-        let [channels, first_channel, _] = self.output.channels;
-        let [height, line] = self.output.size;
-        let mut tile = tiles.start;
-        while tile < tiles.end {
-            let (map, place) = (tile / (down * across), tile % (down * across));
-            let [tile_down, tile_across] = [place / across, place % across];
-            let run = (across - tile_across).min(tiles.end - tile);
-            let channel = first_channel + row;
-            let map = (map * channels + channel) * height * line;
-            let shown = (run * OUT).min(line - tile_across * OUT);
-            for inside in 0..OUT.min(height - tile_down * OUT) {
-                let at = map + (tile_down * OUT + inside) * line + tile_across * OUT;
-                let start = self.output.maps.pointer().wrapping_add(at);
-                // SAFETY: inside the map, and each tile is one thread's.
-                let values = unsafe { std::slice::from_raw_parts_mut(start, shown) };
-                let from = &outputs[inside * OUT * width + tile - tiles.start..];
-                spread(from, values, width);
-                self.output.epilogue.apply(channel, at, values);
+    /// Transforms the products of a piece's tiles back, and writes what is inside the maps.
+    fn write(&self, piece: &Piece, panel: usize, working: &mut Working<'_>) {
+        let Maps { output, grid, epilogue, .. } = self.maps;
+        let [height, width] = output.size;
+        let channels = self.kernels.tiles.columns;
+        let first = piece.lines.start * OUT;
+        let places = ((piece.lines.end * OUT).min(height) - first) * width;
+        let stride = self.num_tiles * channels;
+        for (index, line) in piece.lines.clone().enumerate() {
+            for column in 0..grid[1] {
+                let tile = piece.first_tile + index * grid[1] + column;
+                let at = index * OUT * width + column * OUT;
+                let inside = [height - line * OUT, width - column * OUT].map(|side| side.min(OUT));
+                let outputs = &mut working.outputs[at * channels..];
+                let products = &working.products[tile * channels..];
+                transform_products(products, stride, outputs, width * channels, inside);
             }
-            tile += run;
+        }
+        let first_channel = panel * channels;
+        let shown = channels.min(output.channels[2] - first_channel);
+        let at = output.at(piece.map, first_channel, first);
+        let to = self.maps.target.pointer().wrapping_add(at);
+        // SAFETY: these lines of these channels are inside the maps, and this thread's alone.
+        unsafe { interleave_to(working.outputs, channels, places, shown, to, output.plane()) };
+        for channel in 0..shown {
+            let at = at + channel * output.plane();
+            let to = self.maps.target.pointer().wrapping_add(at);
+            // SAFETY: as above, and they are written.
+            let values = unsafe { std::slice::from_raw_parts_mut(to, places) };
+            epilogue.apply(output.channels[1] + first_channel + channel, at, values);
         }
     }
 }
+
+/// Steps that are summed at once, so that the first-level cache holds a panel of the kernels.
+const DEPTH: usize = 128;
 
 for_vectors! {
-    /// Bᵀ d B of every channel's tiles.
-    ///
-    /// `gathered` has, for each channel, 36 lines of `width` tiles; the numbers of the output are
-    /// `stride` apart, and within each the channels.
-    fn transform_inputs(gathered: &[f32], inputs: &mut [f32], channels: usize, stride: usize) = input_tiles;
+    /// G g Gᵀ of kernels side by side: for each of so many steps nine lines, to 36 that are
+    /// `stride` apart.
+    fn transform_kernels(kernels: &[f32], to: Shared, first: usize, stride: usize, steps: usize) = kernel_tiles;
 
-    /// Aᵀ m A of a panel of tiles: 36 lines of `width`, `stride` apart, to 16.
-    fn transform_products(products: &[f32], outputs: &mut [f32], stride: usize) = output_tiles;
+    /// Bᵀ d B of the channels of a tile whose numbers are at `places`.
+    fn transform_inputs(turned: &[f32], places: &[usize; NUMBERS], inputs: &mut [f32], stride: usize, channels: usize) = input_tile;
+
+    /// Aᵀ m A of a panel of channels of a tile, of which `inside` lines and columns are written.
+    fn transform_products(products: &[f32], stride: usize, outputs: &mut [f32], line: usize, inside: [usize; 2]) = output_tile;
+}
+
+/// # Safety
+///
+/// Needs the instruction set of `V`, and room at `to` that nobody else uses.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
+unsafe fn kernel_tiles<V: Vector>(
+    kernels: &[f32],
+    to: Shared,
+    first: usize,
+    stride: usize,
+    steps: usize,
+) {
+    let width = 2 * V::LANES;
+    assert!(kernels.len() >= steps * 9 * width);
+    for step in 0..steps {
+        for at in [0, V::LANES] {
+            // SAFETY: as the length above says, and the caller's promise.
+            unsafe {
+                let from = kernels.as_ptr().add(step * 9 * width + at);
+                let to = to.pointer().add(first + step * width + at);
+                let mut half = [V::zero(); 3 * IN];
+                for across in 0..3 {
+                    let line = |down: usize| V::load(from.add((down * 3 + across) * width));
+                    let column = kernel_column([line(0), line(1), line(2)]);
+                    for down in 0..IN {
+                        half[down * 3 + across] = column[down];
+                    }
+                }
+                for down in 0..IN {
+                    let row = kernel_column([0, 1, 2].map(|across| half[down * 3 + across]));
+                    for (across, value) in row.into_iter().enumerate() {
+                        value.store(to.add((down * IN + across) * stride));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// # Safety
@@ -338,23 +473,22 @@ for_vectors! {
 /// Needs the instruction set of `V`.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-unsafe fn input_tiles<V: Vector>(
-    gathered: &[f32],
+unsafe fn input_tile<V: Vector>(
+    turned: &[f32],
+    places: &[usize; NUMBERS],
     inputs: &mut [f32],
-    channels: usize,
     stride: usize,
+    channels: usize,
 ) {
-    let width = 2 * V::LANES;
-    assert!(gathered.len() >= channels * NUMBERS * width);
-    assert!(inputs.len() >= (NUMBERS - 1) * stride + channels * width);
-    for at in (0..channels * width).step_by(V::LANES) {
-        let from = at / width * NUMBERS * width + at % width;
-        // SAFETY: as the lengths above say.
+    assert!(places.iter().all(|&place| place + channels <= turned.len()));
+    assert!(inputs.len() >= (NUMBERS - 1) * stride + channels);
+    for at in (0..channels).step_by(V::LANES) {
+        // SAFETY: as the lengths above say; channels are whole registers.
         unsafe {
             let mut half = [V::zero(); NUMBERS];
             for across in 0..IN {
-                let number = |down: usize| (down * IN + across) * width;
-                let d = load::<V>(gathered.as_ptr().add(from), number);
+                let d = [0, 1, 2, 3, 4, 5]
+                    .map(|down| V::load(turned.as_ptr().add(places[down * IN + across] + at)));
                 let column = input_column(d);
                 for down in 0..IN {
                     half[down * IN + across] = column[down];
@@ -375,74 +509,32 @@ unsafe fn input_tiles<V: Vector>(
 /// Needs the instruction set of `V`.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-unsafe fn output_tiles<V: Vector>(products: &[f32], outputs: &mut [f32], stride: usize) {
+unsafe fn output_tile<V: Vector>(
+    products: &[f32],
+    stride: usize,
+    outputs: &mut [f32],
+    line: usize,
+    inside: [usize; 2],
+) {
     let width = 2 * V::LANES;
     assert!(products.len() >= (NUMBERS - 1) * stride + width);
-    assert!(outputs.len() >= OUT * OUT * width);
+    assert!(outputs.len() >= (inside[0] - 1) * line + inside[1] * width);
     for at in [0, V::LANES] {
         // SAFETY: as the lengths above say.
         unsafe {
             let mut half = [V::zero(); OUT * IN];
             for across in 0..IN {
-                let number = |down: usize| (down * IN + across) * stride;
-                let column = output_column(load::<V>(products.as_ptr().add(at), number));
+                let m = [0, 1, 2, 3, 4, 5]
+                    .map(|down| V::load(products.as_ptr().add((down * IN + across) * stride + at)));
+                let column = output_column(m);
                 for down in 0..OUT {
                     half[down * IN + across] = column[down];
                 }
             }
-            for down in 0..OUT {
+            for down in 0..inside[0] {
                 let row = output_column([0, 1, 2, 3, 4, 5].map(|across| half[down * IN + across]));
-                for (across, value) in row.into_iter().enumerate() {
-                    value.store(outputs.as_mut_ptr().add((down * OUT + across) * width + at));
-                }
-            }
-        }
-    }
-}
-
-/// Six registers at the places that `number` says.
-///
-/// # Safety
-///
-/// Needs the instruction set of `V`, and numbers at all places.
-#[inline(always)]
-#[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-unsafe fn load<V: Vector>(from: *const f32, number: impl Fn(usize) -> usize) -> [V; IN] {
-    // SAFETY: the caller's promise.
-    [0, 1, 2, 3, 4, 5].map(|down| unsafe { V::load(from.add(number(down))) })
-}
-
-for_instruction_sets! {
-    /// Puts the outputs of neighbouring tiles side by side: `from` has a line of `width` tiles for
-    /// each of the 4 outputs across.
-    fn spread(from: &[f32], values: &mut [f32], width: usize) {
-        let (whole, rest) = values.as_chunks_mut::<OUT>();
-        let lines: [&[f32]; OUT] = std::array::from_fn(|across| &from[across * width..]);
-        let last = whole.len();
-        for (tile, values) in whole.iter_mut().enumerate() {
-            for across in 0..OUT {
-                values[across] = lines[across][tile];
-            }
-        }
-        for (value, line) in rest.iter_mut().zip(lines) {
-            *value = line[last];
-        }
-    }
-
-    /// G g Gᵀ of kernels side by side: nine lines of `steps` to 36.
-    fn transform_kernels(kernels: &[f32], transformed: &mut [f32], steps: usize) {
-        for step in 0..steps {
-            let mut half = [[0.0_f32; 3]; IN];
-            for across in 0..3 {
-                let column = kernel_column(std::array::from_fn(|down| kernels[(down * 3 + across) * steps + step]));
-                for down in 0..IN {
-                    half[down][across] = column[down];
-                }
-            }
-            for down in 0..IN {
-                let row = kernel_column(half[down]);
-                for across in 0..IN {
-                    transformed[(down * IN + across) * steps + step] = row[across];
+                for (across, value) in row.into_iter().enumerate().take(inside[1]) {
+                    value.store(outputs.as_mut_ptr().add(down * line + across * width + at));
                 }
             }
         }
@@ -494,9 +586,25 @@ unsafe fn output_column<V: Vector>([a, b, c, d, e, f]: [V; IN]) -> [V; OUT] {
 }
 
 /// G g.
+///
+/// # Safety
+///
+/// Needs the instruction set of `V`.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-fn kernel_column([a, b, c]: [f32; 3]) -> [f32; IN] {
-    let (outer, inner) = (a + c, a / 24.0 + c / 6.0);
-    [a / 4.0, -(outer + b) / 6.0, (b - outer) / 6.0, inner + b / 12.0, inner - b / 12.0, c]
+unsafe fn kernel_column<V: Vector>([a, b, c]: [V; 3]) -> [V; IN] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let outer = a.plus(c);
+        let inner = a.times(1.0 / 24.0).plus(c.times(1.0 / 6.0));
+        let middle = b.times(1.0 / 12.0);
+        [
+            a.times(0.25),
+            outer.plus(b).times(-1.0 / 6.0),
+            b.minus(outer).times(1.0 / 6.0),
+            inner.plus(middle),
+            inner.minus(middle),
+            c,
+        ]
+    }
 }

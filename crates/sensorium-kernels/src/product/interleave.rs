@@ -17,67 +17,96 @@ pub(crate) fn interleave(
     width: usize,
 ) {
     let steps = panel.len() / width;
-    let whole = steps - steps % TOGETHER;
-    for start in (0..whole).step_by(TOGETHER) {
-        let block = &mut panel[start * width..][..TOGETHER * width];
-        for first in (0..lines).step_by(TOGETHER) {
-            let source = &source[first * stride + start..];
-            square(source, stride, TOGETHER.min(lines - first), &mut block[first..], width);
-        }
+    if steps > 0 {
+        assert!(panel.len() >= (steps - 1) * width + lines);
+        // SAFETY: the panel has room for all lines at all steps.
+        unsafe { interleave_to(source, stride, lines, steps, panel.as_mut_ptr(), width) };
     }
-    for step in whole..steps {
-        for line in 0..lines {
-            panel[step * width + line] = source[line * stride + step];
+}
+
+/// [`interleave`] of so many steps to a place that others may write between the lines of.
+///
+/// # Safety
+///
+/// There is room for `lines` floats at each of the steps, and nobody else uses it.
+pub(crate) unsafe fn interleave_to(
+    source: &[f32],
+    stride: usize,
+    lines: usize,
+    steps: usize,
+    to: *mut f32,
+    width: usize,
+) {
+    assert!(source.len() >= (lines - 1) * stride + steps);
+    for start in (0..steps).step_by(TOGETHER) {
+        for first in (0..lines).step_by(TOGETHER) {
+            let size =
+                Square { lines: TOGETHER.min(lines - first), steps: TOGETHER.min(steps - start) };
+            let source = &source[first * stride + start..];
+            // SAFETY: the caller's promise, and the length above.
+            unsafe { square(source, stride, size, to.add(start * width + first), width) };
         }
     }
 }
 
-/// [`interleave`] of [`TOGETHER`] steps of at most as many lines.
-fn square(source: &[f32], stride: usize, lines: usize, block: &mut [f32], width: usize) {
-    assert!(source.len() >= (lines - 1) * stride + TOGETHER);
-    assert!(block.len() >= (TOGETHER - 1) * width + lines);
+/// At most [`TOGETHER`] lines and steps.
+#[derive(Clone, Copy)]
+struct Square {
+    lines: usize,
+    steps: usize,
+}
+
+/// # Safety
+///
+/// `source` holds all lines and steps, and there is room for them.
+#[inline]
+unsafe fn square(source: &[f32], stride: usize, size: Square, to: *mut f32, width: usize) {
     #[cfg(target_arch = "x86_64")]
     if InstructionSet::current() == InstructionSet::Avx512 {
-        // SAFETY: the instruction set is there, and the slices hold all lines and steps.
-        unsafe { avx512::square(source.as_ptr(), stride, lines, block.as_mut_ptr(), width) };
+        // SAFETY: the instruction set is there; else the caller's promise.
+        unsafe { avx512::square(source.as_ptr(), stride, size, to, width) };
         return;
     }
-    for line in 0..lines {
-        let numbers = &source[line * stride..][..TOGETHER];
+    for line in 0..size.lines {
+        let numbers = &source[line * stride..][..size.steps];
         for (step, number) in numbers.iter().enumerate() {
-            block[step * width + line] = *number;
+            // SAFETY: the caller's promise.
+            unsafe { to.add(step * width + line).write(*number) };
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
+    use super::Square;
     use std::arch::x86_64::{
-        __m512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+        __m512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
         _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
         _mm512_unpacklo_pd, _mm512_unpacklo_ps,
     };
 
     /// # Safety
     ///
-    /// `from` holds 16 floats at each of `lines` (1 to 16) lines, and `to` room for `lines` floats
-    /// at each of 16 steps.
+    /// `from` holds as many floats as there are steps (1 to 16) at each line (1 to 16), and `to` has
+    /// room for one of each line at each step.
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn square(
         from: *const f32,
         stride: usize,
-        lines: usize,
+        size: Square,
         to: *mut f32,
         width: usize,
     ) {
+        let Square { lines, steps } = size;
+        let there = u16::MAX >> (16 - steps);
         let mut rows = [_mm512_setzero_ps(); 16];
         for (line, row) in rows.iter_mut().enumerate().take(lines) {
             // SAFETY: the caller's promise.
-            *row = unsafe { _mm512_loadu_ps(from.add(line * stride)) };
+            *row = unsafe { _mm512_maskz_loadu_ps(there, from.add(line * stride)) };
         }
         let columns = transposed(rows);
         let mask = u16::MAX >> (16 - lines);
-        for (step, column) in columns.iter().enumerate() {
+        for (step, column) in columns.iter().enumerate().take(steps) {
             // SAFETY: the caller's promise; the mask leaves out lines that are not there.
             unsafe { _mm512_mask_storeu_ps(to.add(step * width), mask, *column) };
         }

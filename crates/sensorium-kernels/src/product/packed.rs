@@ -98,13 +98,6 @@ impl PackedRows {
         Self { values, rows, depth, tiles }
     }
 
-    /// Rows that are in the order of panels already.
-    pub(crate) fn packed(numbers: &[f32], rows: usize, depth: usize) -> Self {
-        let mut values = Aligned::zeros(rows * depth);
-        values.values_mut()[..rows * depth].copy_from_slice(numbers);
-        Self { values, rows, depth, tiles: Tiles::current() }
-    }
-
     pub(crate) fn num_panels(&self) -> usize {
         self.rows.div_ceil(self.tiles.rows())
     }

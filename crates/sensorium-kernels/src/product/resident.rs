@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::packed_columns::PackedColumns;
-use super::tile::{Strip, Tiles};
+use super::tile::{Rows, Strip, Tiles};
 
 /// Steps that are summed at once: a panel of the right side of so many is read by all panels of
 /// the left side while the first-level cache holds both.
@@ -27,14 +27,26 @@ pub(crate) enum Order {
     PanelByPanel,
     /// The numbers of all rows at one step, then the next step, so many floats further on.
     StepByStep(usize),
+    /// The numbers of all steps of one row, then the next row, so many floats further on.
+    RowByRow(usize),
 }
 
 impl LeftPanels<'_> {
-    /// The panel of `rows` rows from `first` on, from a step on, and the floats from step to step.
-    fn from_step(&self, first: usize, rows: usize, step: usize) -> (*const f32, usize) {
+    /// The panel of `rows` rows from `first` on, from a step on.
+    fn strip(&self, first: usize, rows: usize, step: usize) -> Strip {
+        let (at, left_row, left_step) = match self.order {
+            Order::PanelByPanel => (first * self.depth + step * rows, 1, rows),
+            Order::StepByStep(stride) => (step * stride + first, 1, stride),
+            Order::RowByRow(stride) => (first * stride + step, stride, 1),
+        };
+        let left = self.values[at..].as_ptr();
+        Strip { left_row, left_step, ..Strip::dense(left, rows, left, 0, 0) }
+    }
+
+    fn rows_lie(&self) -> Rows {
         match self.order {
-            Order::PanelByPanel => (self.values[first * self.depth + step * rows..].as_ptr(), rows),
-            Order::StepByStep(stride) => (self.values[step * stride + first..].as_ptr(), stride),
+            Order::RowByRow(_) => Rows::Apart,
+            Order::PanelByPanel | Order::StepByStep(_) => Rows::Beside,
         }
     }
 
@@ -43,6 +55,7 @@ impl LeftPanels<'_> {
         match self.order {
             Order::PanelByPanel => self.rows * self.depth,
             Order::StepByStep(stride) => self.depth.saturating_sub(1) * stride + self.rows,
+            Order::RowByRow(stride) => self.rows.saturating_sub(1) * stride + self.depth,
         }
     }
 }
@@ -72,21 +85,19 @@ impl Tiles {
         place: Place<'_>,
     ) {
         let LeftPanels { values, rows, height, depth, .. } = left;
+        let lie = left.rows_lie();
         let Place { values: output, stride, add } = place;
         assert!(height <= self.rows() && values.len() >= left.len() && steps.end <= depth);
         assert!(right.len() >= steps.len().saturating_sub(1) * right_step + self.columns);
         assert!(output.len() >= rows.saturating_sub(1) * stride + self.columns);
         for first in (0..rows).step_by(height) {
             let rows = height.min(rows - first);
-            let (left, left_step) = left.from_step(first, rows, steps.start);
-            let strip = Strip {
-                left_step,
-                ..Strip::dense(left, rows, right.as_ptr(), steps.len(), right_step)
-            };
+            let strip = left.strip(first, rows, steps.start);
+            let strip = Strip { right: right.as_ptr(), len: steps.len(), right_step, ..strip };
             let place = output[first * stride..].as_mut_ptr();
             // SAFETY: `Tiles::current` chose tiles of this machine, and the slices hold all that
             // the strip says, as was checked above.
-            unsafe { self.of_rows(rows)(strip, place, stride, add) };
+            unsafe { self.of_rows_that_lie(rows, lie)(strip, place, stride, add) };
         }
     }
 }

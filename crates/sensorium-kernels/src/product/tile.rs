@@ -12,10 +12,12 @@ use crate::vector::{Four, Vector};
 /// At each step the left side has one number for each row, next to each other, and the right side
 /// one for each column, next to each other. The left side moves by `left_step` at each step, from
 /// run to run too; the right side by `right_step`, and it starts `right_run` further on at each
-/// run.
+/// run. Functions for [`Rows::Apart`] read the left side's rows `left_row` floats apart, and its
+/// steps next to each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strip {
     pub(crate) left: *const f32,
+    pub(crate) left_row: usize,
     pub(crate) left_step: usize,
     pub(crate) right: *const f32,
     pub(crate) len: usize,
@@ -33,7 +35,7 @@ impl Strip {
         len: usize,
         right_step: usize,
     ) -> Self {
-        Self { left, left_step: rows, right, len, right_step, runs: 1, right_run: 0 }
+        Self { left, left_row: 1, left_step: rows, right, len, right_step, runs: 1, right_run: 0 }
     }
 }
 
@@ -45,11 +47,21 @@ impl Strip {
 /// all columns of as many rows as the function is for, `stride` floats apart.
 pub(crate) type TileFn = unsafe fn(strip: Strip, output: *mut f32, stride: usize, add: bool);
 
+/// How the numbers of a left side's rows lie at one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Next to each other.
+    Beside,
+    /// Each in a line of its own.
+    Apart,
+}
+
 /// The tiles of an instruction set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tiles {
     /// The function for a tile of one row, of two, and so on.
-    by_rows: &'static [TileFn],
+    beside: &'static [TileFn],
+    apart: &'static [TileFn],
     /// The columns of every tile.
     pub(crate) columns: usize,
 }
@@ -58,27 +70,39 @@ impl Tiles {
     pub(crate) fn current() -> Self {
         match InstructionSet::current() {
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => Self { by_rows: &avx512::BY_ROWS, columns: 32 },
+            InstructionSet::Avx512 => {
+                Self { beside: &avx512::BESIDE, apart: &avx512::APART, columns: 32 }
+            }
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => Self { by_rows: &avx2::BY_ROWS, columns: 16 },
-            _ => Self { by_rows: &portable::BY_ROWS, columns: 8 },
+            InstructionSet::Avx2 => {
+                Self { beside: &avx2::BESIDE, apart: &avx2::APART, columns: 16 }
+            }
+            _ => Self { beside: &portable::BESIDE, apart: &portable::APART, columns: 8 },
         }
     }
 
     /// The most rows of a tile.
     pub(crate) const fn rows(self) -> usize {
-        self.by_rows.len()
+        self.beside.len()
     }
 
     /// The function for tiles of `rows` rows, from 1 to [`Tiles::rows`].
     pub(crate) fn of_rows(self, rows: usize) -> TileFn {
-        self.by_rows[rows - 1]
+        self.beside[rows - 1]
+    }
+
+    /// [`Tiles::of_rows`] for a left side whose rows lie so.
+    pub(crate) fn of_rows_that_lie(self, rows: usize, lie: Rows) -> TileFn {
+        match lie {
+            Rows::Beside => self.beside[rows - 1],
+            Rows::Apart => self.apart[rows - 1],
+        }
     }
 }
 
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-unsafe fn tile<V: Vector, const ROWS: usize, const WIDE: usize>(
+unsafe fn tile<V: Vector, const ROWS: usize, const WIDE: usize, const APART: bool>(
     strip: Strip,
     output: *mut f32,
     stride: usize,
@@ -102,12 +126,12 @@ unsafe fn tile<V: Vector, const ROWS: usize, const WIDE: usize>(
                     *column = V::load(right.add(part * V::LANES));
                 }
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    let number = V::splat(left.add(row));
+                    let number = V::splat(left.add(if APART { row * strip.left_row } else { row }));
                     for (sum, &column) in sums.iter_mut().zip(&columns) {
                         *sum = sum.fused(number, column);
                     }
                 }
-                left = left.wrapping_add(strip.left_step);
+                left = left.wrapping_add(if APART { 1 } else { strip.left_step });
                 right = right.wrapping_add(strip.right_step);
             }
         }
@@ -127,12 +151,18 @@ macro_rules! tiles {
             use super::*;
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn of<const ROWS: usize>(strip: Strip, output: *mut f32, stride: usize, add: bool) {
+            unsafe fn of<const ROWS: usize, const APART: bool>(
+                strip: Strip,
+                output: *mut f32,
+                stride: usize,
+                add: bool,
+            ) {
                 // SAFETY: the caller's promise.
-                unsafe { tile::<$vector, ROWS, $wide>(strip, output, stride, add) }
+                unsafe { tile::<$vector, ROWS, $wide, APART>(strip, output, stride, add) }
             }
 
-            pub(super) const BY_ROWS: [TileFn; $number] = [$(of::<$rows>),+];
+            pub(super) const BESIDE: [TileFn; $number] = [$(of::<$rows, false>),+];
+            pub(super) const APART: [TileFn; $number] = [$(of::<$rows, true>),+];
         }
     };
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Cell, Direction, Sequence, Sizes, StepBack, deal, vector};
+use super::{Cell, Direction, Rest, Sequence, Sizes, StepBack, vector};
 use crate::instruction_set::for_instruction_sets;
 use crate::product::interleave::interleave;
 use crate::product::multiply::{MatrixColumns, MatrixOutput, multiply};
@@ -66,15 +66,16 @@ pub(super) fn all<C: Cell>(
 }
 
 impl<C: Cell> Shared<'_, C> {
-    fn run(&self, mut gates: &mut [f32], mut own: &mut [f32]) {
+    fn run(&self, gates: &mut [f32], own: &mut [f32]) {
+        let [mut gates, mut own] = [gates, own].map(Rest);
         let Sizes { rows, steps, width } = self.sequence.sizes;
         let each = self.sequence.sizes.rows_each::<C>();
         let parts: Vec<Rows<'_>> = (0..rows)
             .step_by(each)
             .map(|first| Rows {
                 first,
-                gates: deal(&mut gates, each * steps * C::GATES * width),
-                own: deal(&mut own, each * steps * C::OWN * width),
+                gates: gates.deal(each * steps * C::GATES * width),
+                own: own.deal(each * steps * C::OWN * width),
             })
             .collect();
         parts.into_par_iter().with_max_len(1).for_each(|part| self.run_rows(part));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Cell, Sequence, Sizes, Step, deal};
+use super::{Cell, Rest, Sequence, Sizes, Step};
 use crate::array::Array;
 use crate::kept::{Purpose, kept};
 use crate::operation::Mode;
@@ -90,23 +90,18 @@ pub(super) fn all<C: Cell>(
 }
 
 impl<C: Cell> Shared<'_, C> {
-    fn run(
-        &self,
-        mut states: &mut [f32],
-        mut gates: &mut [f32],
-        mut carried: &mut [f32],
-        mut own: &mut [f32],
-    ) {
+    fn run(&self, states: &mut [f32], gates: &mut [f32], carried: &mut [f32], own: &mut [f32]) {
+        let [mut states, mut gates, mut carried, mut own] = [states, gates, carried, own].map(Rest);
         let Sizes { rows, steps, width } = self.sequence.sizes;
         let each = self.sequence.sizes.rows_each::<C>();
         let parts: Vec<Rows<'_>> = (0..rows)
             .step_by(each)
             .map(|first| Rows {
                 first,
-                states: deal(&mut states, each * steps * width),
-                gates: deal(&mut gates, each * steps * C::GATES * width),
-                carried: deal(&mut carried, each * self.memory.carried * C::CARRIED * width),
-                own: deal(&mut own, each * self.memory.own * C::OWN * width),
+                states: states.deal(each * steps * width),
+                gates: gates.deal(each * steps * C::GATES * width),
+                carried: carried.deal(each * self.memory.carried * C::CARRIED * width),
+                own: own.deal(each * self.memory.own * C::OWN * width),
             })
             .collect();
         parts.into_par_iter().with_max_len(1).for_each(|part| self.run_rows(part));

@@ -252,8 +252,13 @@ fn activate(gates: &mut [f32], from_state: &[f32], bias: &[f32], activation: imp
     }
 }
 
-/// The first `each` numbers of the rest of a slice that is dealt out, or all that are left.
-fn deal<'a>(rest: &mut &'a mut [f32], each: usize) -> &'a mut [f32] {
-    let each = each.min(rest.len());
-    rest.split_off_mut(..each).expect("no more than there are")
+/// What is left of a slice that is dealt out from its start.
+struct Rest<'a>(&'a mut [f32]);
+
+impl<'a> Rest<'a> {
+    /// The next `each` numbers, or all that are left.
+    fn deal(&mut self, each: usize) -> &'a mut [f32] {
+        let each = each.min(self.0.len());
+        self.0.split_off_mut(..each).expect("no more than there are")
+    }
 }
