@@ -52,3 +52,10 @@ CASES = [
 ]
 
 BY_NAME = {case.name: case for case in CASES}
+
+
+def case_of(name):
+    """The case of that name, or the transformer in another size."""
+    if name.startswith("scaling-"):
+        return Case(name, name, None, trains=True)
+    return BY_NAME[name]

@@ -24,7 +24,7 @@ OURS = "ours"
 ENGINES = (OURS, *PEERS)
 HEADER = (
     "| case | ours, ms (10–90 %) | torch, ms (10–90 %) | ours / torch | best of ONNX Runtime, OpenVINO / torch "
-    "| goal | met | peak memory ours / torch, MB | of it while repeating, MB |"
+    "| goal | met | of the machine's peak, ours / torch | peak memory ours / torch, MB | of it while repeating, MB |"
 )
 
 
@@ -59,6 +59,13 @@ def measured(engine, case, arguments, onnx_folder):
     return json.loads(process.stdout.splitlines()[-1])
 
 
+def flops_per_second(arguments):
+    """What the cores can do at most just now: the kernels' innermost loop on numbers in the nearest cache."""
+    command = [arguments.ours, "peak", "--threads", str(arguments.threads)]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(process.stdout)["flops_per_second"]
+
+
 def rounds_of(case, arguments, onnx_folder):
     """For each engine one measurement a round; the order turns by one place each round."""
     engines = [engine for engine in arguments.engines if engine == OURS or engine in case.peers]
@@ -66,7 +73,10 @@ def rounds_of(case, arguments, onnx_folder):
     for turn in range(arguments.rounds):
         first = turn % len(engines)
         order = engines[first:] + engines[:first]
-        rounds.append({engine: measured(engine, case, arguments, onnx_folder) for engine in order})
+        measurements = {engine: measured(engine, case, arguments, onnx_folder) for engine in order}
+        if OURS in engines:
+            measurements["peak"] = flops_per_second(arguments)
+        rounds.append(measurements)
         print(f"{case.name}: round {turn + 1} of {arguments.rounds}", file=sys.stderr)
     return rounds
 
@@ -105,6 +115,16 @@ def best_runtime(rounds):
     return f"{best:.2f} ({'ONNX Runtime' if engine == 'onnxruntime' else 'OpenVINO'})"
 
 
+def share_of_peak(rounds, engine):
+    """The share of the best round's peak that the arithmetic of the case, made directly, would need."""
+    flops = [one["flops"] for one in of_engine(rounds, "torch")]
+    peaks = [one["peak"] for one in rounds if one.get("peak")]
+    samples = [second for one in of_engine(rounds, engine) for second in one["seconds"]]
+    if not (flops and flops[0] and peaks and samples):
+        return "–"
+    return f"{100 * flops[0] / statistics.median(samples) / max(peaks):.0f} %"
+
+
 def megabytes(rounds, bytes_of):
     """The largest over all rounds, ours and PyTorch's; ours is only known on Linux."""
     cells = []
@@ -134,6 +154,7 @@ def row(case, rounds):
         best_runtime(rounds),
         "–" if case.goal is None else f"≤ {case.goal}",
         met,
+        f"{share_of_peak(rounds, OURS)} / {share_of_peak(rounds, 'torch')}",
         megabytes(rounds, peak),
         megabytes(rounds, while_repeating),
     ]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 SEED = 7
+SCALING = "scaling-"
 
 
 def conv_blocks(widths):
@@ -73,10 +74,10 @@ class Trimodal(nn.Module):
 
 
 class TransformerClassifier(nn.Module):
-    def __init__(self):
+    def __init__(self, width):
         super().__init__()
-        self.transformer = transformer(256, 8, 1024, 4)
-        self.classes = nn.Linear(256, 10)
+        self.transformer = transformer(width, 8, 4 * width, 4)
+        self.classes = nn.Linear(width, 10)
 
     def forward(self, tokens):
         return self.classes(self.transformer(tokens).mean(dim=1))
@@ -158,8 +159,8 @@ def train_trimodal():
     return training_step(Trimodal(), inputs, 10)
 
 
-def train_transformer():
-    return training_step(TransformerClassifier(), [torch.randn(32, 64, 256)], 10)
+def train_transformer(rows=32, num_tokens=64, width=256):
+    return training_step(TransformerClassifier(width), [torch.randn(rows, num_tokens, width)], 10)
 
 
 def train_recurrent(layer):
@@ -243,6 +244,8 @@ def forward_of(case):
 
 
 def step_of(case):
-    """One repetition of a case that trains."""
+    """One repetition of a case that trains; `scaling-ROWSxTOKENSxWIDTH` is the transformer in that size."""
     torch.manual_seed(SEED)
+    if case.startswith(SCALING):
+        return train_transformer(*map(int, case.removeprefix(SCALING).split("x")))
     return STEPS[case]()

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from cases import BY_NAME, PEERS
+from cases import PEERS, case_of
 
 # The rule of repetition, the same in `bench/src/measure.rs`.
 WARM_UP_SECONDS = 0.5
@@ -58,11 +58,24 @@ def with_torch(case, threads, _onnx_folder):
     import models
 
     torch.set_num_threads(threads)
-    if case.name in models.STEPS:
-        return measured(models.step_of(case.name))
+    if case.trains:
+        step = models.step_of(case.name)
+        return measured(step) | {"flops": flops_of(step)}
     model, inputs = models.forward_of(case.name)
     with torch.inference_mode():
-        return measured(lambda: model(*inputs))
+        forward = lambda: model(*inputs)
+        return measured(forward) | {"flops": flops_of(forward)}
+
+
+def flops_of(repetition):
+    """The multiplications and additions of all products and convolutions, made directly."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    # oneDNN's recurrent layers are not counted; the ones beside them are made of products.
+    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
+        repetition()
+    return counter.get_total_flops()
 
 
 def with_onnxruntime(case, threads, onnx_folder):
@@ -120,13 +133,13 @@ ENGINES = {"torch": with_torch, "onnxruntime": with_onnxruntime, "openvino": wit
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("case", choices=BY_NAME)
+    parser.add_argument("case", metavar="CASE", help="a name of cases.py, or scaling-ROWSxTOKENSxWIDTH")
     parser.add_argument("engine", nargs="?", choices=PEERS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--onnx_folder", type=Path)
     parser.add_argument("--export", action="store_true", help="only write the ONNX model and its inputs")
     arguments = parser.parse_args()
-    case = BY_NAME[arguments.case]
+    case = case_of(arguments.case)
     if not arguments.export and arguments.engine not in case.peers:
         parser.error(f"{case.name} runs with {' or '.join(case.peers)}, not {arguments.engine}")
 

@@ -18,13 +18,17 @@ mod vgg;
 
 use std::error::Error;
 use std::io::Write;
+use std::time::Duration;
 
 use burn::tensor::Device;
+use sensorium_kernels::peak_flops;
 use serde_json::json;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The case that measures the machine itself.
+const PEAK: &str = "peak";
 /// Of all random weights and inputs.
 const SEED: u64 = 7;
 
@@ -40,6 +44,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     rayon::ThreadPoolBuilder::new().num_threads(num_threads).build_global()?;
     Device::flex().seed(SEED);
+    if case == PEAK {
+        let line = json!({ "flops_per_second": peak_flops(Duration::from_secs(1)) });
+        writeln!(std::io::stdout(), "{line}")?;
+        return Ok(());
+    }
 
     let repetition = repetition(case).ok_or_else(|| format!("there is no case `{case}`"))?;
     let measurement = measure::measured(repetition);
@@ -54,8 +63,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The rows, tokens and width of `scaling-ROWSxTOKENSxWIDTH`.
+fn scaled(case: &str) -> Option<[usize; 3]> {
+    let sizes = case.strip_prefix("scaling-")?.split('x').map(|size| size.parse().ok());
+    sizes.collect::<Option<Vec<usize>>>()?.try_into().ok()
+}
+
 /// Builds the case of that name; the list is that of `bench/kernels/cases.py`.
 fn repetition(case: &str) -> Option<Repetition> {
+    if let Some(sizes) = scaled(case) {
+        return Some(transformer::train_scaled(sizes, &Device::flex().autodiff()));
+    }
     let training = Device::flex().autodiff();
     let inference = Device::flex();
     Some(match case {

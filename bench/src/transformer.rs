@@ -86,11 +86,9 @@ struct Classifier {
 }
 
 impl Classifier {
-    const SIZES: Sizes = Sizes { width: 256, num_heads: 8, hidden_width: 1024, num_layers: 4 };
-
-    fn new(device: &Device) -> Self {
-        let encoder = Encoder::new(Self::SIZES, device);
-        Self { encoder, classes: Linear::new(Self::SIZES.width, 10, device) }
+    fn new(width: usize, device: &Device) -> Self {
+        let sizes = Sizes { width, num_heads: 8, hidden_width: 4 * width, num_layers: 4 };
+        Self { encoder: Encoder::new(sizes, device), classes: Linear::new(width, 10, device) }
     }
 
     /// `[B, T, D]` to `[B, K]`.
@@ -101,9 +99,14 @@ impl Classifier {
 
 /// Four layers of width 256 over 32 sequences of 64 tokens, whose mean is classified.
 pub(crate) fn train(device: &Device) -> Repetition {
-    let tokens = normal([32, 64, Classifier::SIZES.width], device);
-    let targets = training::targets(32, 10, device);
-    training::step(Classifier::new(device), targets, move |net| net.forward(tokens.clone()))
+    train_scaled([32, 64, 256], device)
+}
+
+/// The same with other numbers of rows and tokens, and another width.
+pub(crate) fn train_scaled([rows, tokens, width]: [usize; 3], device: &Device) -> Repetition {
+    let inputs = normal([rows, tokens, width], device);
+    let targets = training::targets(rows, 10, device);
+    training::step(Classifier::new(width, device), targets, move |net| net.forward(inputs.clone()))
 }
 
 #[cfg(test)]
@@ -112,6 +115,6 @@ mod tests {
 
     #[test]
     fn the_net_has_as_many_weights_as_that_of_pytorch() {
-        assert_eq!(Classifier::new(&Device::flex()).num_params(), 3_162_122);
+        assert_eq!(Classifier::new(256, &Device::flex()).num_params(), 3_162_122);
     }
 }

@@ -118,7 +118,8 @@ mod tests {
 
     fn indices(dims: [usize; 2], rows: usize, device: &Device) -> Tensor<2, Int> {
         let number = |at: usize| (at * at * 31 + at * 7) % rows;
-        let values: Vec<i64> = (0..dims[0] * dims[1]).map(|at| number(at).cast_signed() as i64).collect();
+        let values: Vec<i64> =
+            (0..dims[0] * dims[1]).map(|at| number(at).cast_signed() as i64).collect();
         Tensor::from_data(TensorData::new(values, dims), device)
     }
 

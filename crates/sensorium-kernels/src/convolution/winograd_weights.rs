@@ -20,6 +20,8 @@ use crate::vector::{Vector, for_vectors};
 const TILES: usize = 48;
 /// Sums that several threads make side by side where there are few channels.
 const PARTS: usize = 8;
+/// Columns of the widest tile.
+const WIDEST: usize = 32;
 /// Floats that a register may be longer than a panel is high.
 const SLACK: usize = 16;
 
@@ -184,14 +186,19 @@ impl Layout {
 
     /// Adds the sums of all parts for one channel that goes out, transformed back.
     fn add(&self, parts: &[Aligned], output: usize, block: usize, gradient: &mut [f32]) {
-        let channels = cut(block, self.width, self.inputs);
-        for (lane, channel) in channels.enumerate() {
-            let numbers: [f32; NUMBERS] = std::array::from_fn(|number| {
-                let at = (number * self.outputs + output) * self.width + lane;
-                parts.iter().map(|sums| sums.values()[at]).sum()
-            });
+        let mut lines = [[0.0; WIDEST]; NUMBERS];
+        for (number, line) in lines.iter_mut().enumerate() {
+            let at = (number * self.outputs + output) * self.width;
+            for sums in parts {
+                let sums = &sums.values()[at..][..self.width];
+                line.iter_mut().zip(sums).for_each(|(line, sum)| *line += sum);
+            }
+        }
+        for (lane, channel) in cut(block, self.width, self.inputs).enumerate() {
             let kernel = &mut gradient[channel * 9..][..9];
-            kernel.copy_from_slice(&kernel_gradient(&numbers));
+            kernel.copy_from_slice(&kernel_gradient(&std::array::from_fn(|number| {
+                lines[number][lane]
+            })));
         }
     }
 }
