@@ -140,7 +140,9 @@ def gradient_step(function, inputs):
         output_gradient = torch.randn_like(function(*inputs))
 
     def step():
-        torch.autograd.grad(function(*inputs), inputs, output_gradient)
+        for tensor in inputs:
+            tensor.grad = None
+        function(*inputs).backward(output_gradient)
 
     return step
 

@@ -165,6 +165,12 @@ impl Windows {
         (0..self.options.kernel[1]).map(|offset| self.seen(1, offset))
     }
 
+    /// Whether windows are two columns wide and lie side by side from the first column on.
+    fn are_pairs(&self) -> bool {
+        let Pool2dOptions { kernel, stride, padding } = self.options;
+        [kernel[1], stride[1]] == [2; 2] && padding[1] == [0; 2]
+    }
+
     /// How many columns of each window are inside the map.
     fn counts(&self) -> Vec<f32> {
         let mut counts = vec![0.0; self.output[1]];
@@ -301,6 +307,11 @@ for_instruction_sets! {
                 // What no place has taken yet.
                 left.copy_from_slice(gradient);
                 for seen in windows.lines(index) {
+                    if windows.are_pairs() {
+                        let line = seen * width..(seen + 1) * width;
+                        take_pairs(output, left, &map[line.clone()], &mut of_map[line]);
+                        continue;
+                    }
                     for Seen { windows, first } in windows.columns() {
                         let (output, left) = (&output[windows.clone()], &mut left[windows]);
                         let line = seen * width + first..(seen + 1) * width;
@@ -396,6 +407,23 @@ fn raise_by<const S: usize>(numbers: &mut [f32], others: &[f32]) {
         *number = larger(*number, step[0]);
     }
     raise(last, rest);
+}
+
+/// [`take_by`] of both columns of windows two wide that lie side by side: every number of a line is
+/// written in its order, which vectors can do and writing every second one they cannot.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as above")]
+#[expect(clippy::float_cmp, reason = "the output of a window is a copy of one of its numbers")]
+fn take_pairs(output: &[f32], left: &mut [f32], map: &[f32], of_map: &mut [f32]) {
+    let (pairs, of_pairs) = (map.as_chunks::<2>().0, of_map.as_chunks_mut::<2>().0);
+    let windows = output.iter().zip(left);
+    for ((output, left), ([first, second], of_pair)) in windows.zip(pairs.iter().zip(of_pairs)) {
+        let of_first = if first == output { *left } else { 0.0 };
+        let rest = if first == output { 0.0 } else { *left };
+        let of_second = if second == output { rest } else { 0.0 };
+        *of_pair = [of_pair[0] + of_first, of_pair[1] + of_second];
+        *left = if second == output { 0.0 } else { rest };
+    }
 }
 
 /// Gives what is left of the gradient to the places that hold the output.

@@ -1,6 +1,6 @@
 """Prints a flat profile of ours for each case: where the samples of a whole process fall.
 
-    python bench/kernels/profile.py --ours target/release/sensorium-bench [--case NAME ...]
+    python bench/kernels/flat_profile.py --ours target/release/sensorium-bench [--case NAME ...]
 
 Needs Linux's `perf`. The clock of the processor is sampled, which works in virtual machines too. The
 first half of a process, which draws weights and inputs and warms up, is left out.
