@@ -43,6 +43,7 @@ def plot(times, path):
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, ScalarFormatter
 
     figure, panels = pyplot.subplots(1, len(AXES), figsize=(13, 3.4), layout="constrained")
     for panel, (axis, values) in zip(panels, AXES.items()):
@@ -50,7 +51,11 @@ def plot(times, path):
             panel.plot(values, times[axis][engine], marker="o", label=label)
         panel.set(xlabel=axis, xscale="log", yscale="log")
         panel.set_xticks(values, values)
-        panel.minorticks_off()
+        panel.xaxis.minorticks_off()
+        # A panel may lie between two powers of ten, which alone would be labelled.
+        panel.yaxis.set_major_formatter(ScalarFormatter())
+        panel.yaxis.set_minor_formatter(ScalarFormatter())
+        panel.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("training step, ms")
     panels[0].legend()
