@@ -42,7 +42,7 @@ def main():
             continue
         with tempfile.TemporaryDirectory() as folder:
             lines = profile_of(case, arguments, folder)
-        print(f"{case.title}\n", *(f"    {line[:110]}\n" for line in lines), sep="", flush=True)
+        print(f"{case.title}\n", *(f"    {line}\n" for line in lines), sep="", flush=True)
 
 
 if __name__ == "__main__":
