@@ -21,7 +21,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use burn::tensor::Device;
-use sensorium_kernels::peak_flops;
+use sensorium_kernels::{on_worker, peak_flops};
 use serde_json::json;
 
 #[global_allocator]
@@ -33,7 +33,7 @@ const PEAK: &str = "peak";
 const SEED: u64 = 7;
 
 /// One repetition of a case; what it needs was made before.
-type Repetition = Box<dyn FnMut()>;
+type Repetition = Box<dyn FnMut() + Send>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let repetition = repetition(case).ok_or_else(|| format!("there is no case `{case}`"))?;
-    let measurement = measure::measured(repetition);
+    let measurement = on_worker(|| measure::measured(repetition));
     let line = json!({
         "case": case,
         "engine": "ours",

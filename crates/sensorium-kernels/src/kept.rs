@@ -20,6 +20,12 @@ struct Kept {
     copy: Arc<dyn Any + Send + Sync>,
 }
 
+impl Kept {
+    fn copy(&self) -> Arc<dyn Any + Send + Sync> {
+        Arc::clone(&self.copy)
+    }
+}
+
 /// By the address of the memory, what the copy is for and the instructions that read it.
 static COPIES: Mutex<BTreeMap<(usize, Purpose, InstructionSet), Kept>> =
     Mutex::new(BTreeMap::new());
@@ -41,14 +47,16 @@ pub(crate) fn kept<T: Send + Sync + 'static>(
 ) -> Arc<T> {
     let memory = array.memory();
     let key = (Arc::as_ptr(&memory).addr(), purpose, InstructionSet::current());
-    let mut copies = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(kept) = copies.get(&key).filter(|kept| kept.of.strong_count() > 0)
-        && let Ok(copy) = Arc::clone(&kept.copy).downcast()
-    {
+    let copies = || COPIES.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = copies().get(&key).filter(|kept| kept.of.strong_count() > 0).map(Kept::copy);
+    if let Some(Ok(copy)) = found.map(Arc::downcast) {
         return copy;
     }
-    copies.retain(|_, kept| kept.of.strong_count() > 0);
+    // Made without the lock: `make` waits for other threads, and meanwhile this thread may take up
+    // work that comes here too. At worst two threads make the same copy, and the later one stays.
     let copy = Arc::new(make());
+    let mut copies = copies();
+    copies.retain(|_, kept| kept.of.strong_count() > 0);
     copies.insert(key, Kept { of: Arc::downgrade(&memory), copy: Arc::clone(&copy) as _ });
     copy
 }

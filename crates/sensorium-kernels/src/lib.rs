@@ -34,6 +34,7 @@ mod sums;
 mod testkit;
 mod time_convolution;
 mod vector;
+mod worker;
 
 pub use activation::{Activation, activate};
 pub use adamw::{AdamWParameter, AdamWStep, adamw, global_norm};
@@ -53,3 +54,4 @@ pub use product::matmul;
 pub use recurrent::{Direction, elman, gru, lstm};
 pub use softmax::softmax;
 pub use time_convolution::{TimeConvolutionOptions, time_convolution};
+pub use worker::on_worker;
