@@ -128,7 +128,7 @@ impl SelfAttention {
     fn read(&self, x: &Tensor<3>, present: Option<Tensor<2>>) -> Tensor<3> {
         let head_width = x.dims()[2] / self.num_heads;
         let scale = 1.0 / (head_width as f64).sqrt();
-        let options = AttentionOptions { scale, causal: false, dropout: None };
+        let options = AttentionOptions { scale, causal: false, dropout: None, groups: vec![] };
         let [query, key, value] =
             [&self.query, &self.key, &self.value].map(|layer| layer.forward(x.clone()));
         multi_head_attention(query, key, value, self.num_heads, &options, present)

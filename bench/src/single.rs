@@ -42,7 +42,7 @@ fn heads(device: &Device) -> [Tensor<4>; 3] {
 
 fn read([query, key, value]: [Tensor<4>; 3]) -> Tensor<4> {
     // 1 / √64
-    let options = AttentionOptions { scale: 0.125, causal: false, dropout: None };
+    let options = AttentionOptions { scale: 0.125, causal: false, dropout: None, groups: vec![] };
     attention(query, key, value, &options, None)
 }
 

@@ -11,7 +11,8 @@ use crate::array::Array;
 use crate::kept::{Purpose, kept};
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::product::multiply::{Columns, MatrixColumns, MatrixOutput, Output, multiply};
-use crate::product::packed::{PackedRows, View};
+use crate::product::left::rows_of;
+use crate::product::packed::View;
 use crate::product::packed_columns::PackedColumns;
 use crate::product::product;
 use crate::scratch::written;
@@ -140,7 +141,7 @@ impl Operation for Linear {
         let values = match mode {
             Mode::Training => project(left, &MatrixColumns(matrix), after),
             Mode::Inference => {
-                let weight = kept(weight, Purpose::Linear, || PackedColumns::of(matrix));
+                let weight = kept(weight, Purpose::Linear, || PackedColumns::of_matrix(matrix));
                 project(left, &*weight, after)
             }
         };
@@ -174,7 +175,7 @@ fn project<C: Columns>(left: View<'_>, right: &C, after: After<'_>) -> Vec<f32> 
     let columns = right.columns();
     let write = |values: &mut [f32]| {
         let output = LinearOutput { matrix: MatrixOutput::new(values, columns), columns, after };
-        multiply(&PackedRows::of(left), right, &output);
+        multiply(&*rows_of(left, columns), right, &output);
     };
     // SAFETY: no size is zero, so `multiply` writes the whole output.
     unsafe { written(left.rows * columns, write) }

@@ -19,6 +19,24 @@ impl Aligned {
         Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)] }
     }
 
+    /// `len` numbers, of which `write` writes every one.
+    ///
+    /// # Safety
+    ///
+    /// `write` writes each number before anyone reads it.
+    pub(crate) unsafe fn written(len: usize, write: impl FnOnce(&mut [f32])) -> Self {
+        let num_lines = len.div_ceil(16);
+        let mut lines: Vec<Line> = Vec::with_capacity(num_lines);
+        if let Some(last) = lines.spare_capacity_mut()[..num_lines].last_mut() {
+            last.write(Line([0.0; 16]));
+        }
+        // SAFETY: the memory is ours and large enough; `write` fills it, as the caller promises.
+        write(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), len) });
+        // SAFETY: all of it is written now, what `len` leaves of the last line before.
+        unsafe { lines.set_len(num_lines) };
+        Self { lines }
+    }
+
     pub(crate) fn values(&self) -> &[f32] {
         // SAFETY: a `Line` is 16 floats without padding.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * 16) }

@@ -19,10 +19,13 @@ use crate::kept::{Purpose, kept};
 use crate::linear::column_sums;
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::product::interleave::interleave;
+use crate::product::left::{Left, Panel, is_crowded, rows_of};
 use crate::product::multiply::{Columns, MatrixColumns, MatrixOutput, Output, multiply};
 use crate::product::packed::{PackedRows, View};
 use crate::product::packed_columns::PackedColumns;
 use crate::product::product;
+use crate::product::resident::panel_height;
+use crate::product::tile::{Rows, Tiles};
 use crate::scratch::written;
 
 /// As few numbers as are worth a second thread.
@@ -158,7 +161,7 @@ impl Operation for TimeConvolution {
             Mode::Training => (windows.product(&MatrixColumns(matrix), bias), fixed.to_vec()),
             Mode::Inference => {
                 // Packed as a linear layer's weight is, so a copy made for either serves both.
-                let weight = kept(weight, Purpose::Linear, || PackedColumns::of(matrix));
+                let weight = kept(weight, Purpose::Linear, || PackedColumns::of_matrix(matrix));
                 (windows.product(&*weight, bias), Vec::new())
             }
         };
@@ -247,15 +250,63 @@ impl<'a> Windows<'a> {
         })
     }
 
+    /// Whether the windows of one row make at least half a tile.
+    fn outputs_fill_tiles(&self) -> bool {
+        2 * self.options.outputs >= Tiles::current().rows()
+    }
+
+    /// The windows of one row that a panel has, but the last.
+    fn height(&self) -> usize {
+        panel_height(Tiles::current(), self.options.outputs)
+    }
+
     /// The product with a weight, and a bias added.
     fn product<C: Columns>(&self, weight: &C, bias: Option<&[f32]>) -> Vec<f32> {
         let columns = weight.columns();
         let write = |values: &mut [f32]| {
             let output = BiasedOutput { matrix: MatrixOutput::new(values, columns), bias };
-            multiply(&self.packed(), weight, &output);
+            if self.outputs_fill_tiles() && !is_crowded(self.options.stride * self.width) {
+                multiply(self, weight, &output);
+            } else {
+                multiply(&self.packed(), weight, &output);
+            }
         };
         // SAFETY: no size is zero, so `multiply` writes the whole output.
         unsafe { written(self.rows * self.options.outputs * columns, write) }
+    }
+}
+
+/// Windows as the left side of a product, each panel within one row.
+impl Left for Windows<'_> {
+    fn rows(&self) -> usize {
+        self.rows * self.options.outputs
+    }
+
+    fn depth(&self) -> usize {
+        self.options.size * self.width
+    }
+
+    fn tiles(&self) -> Tiles {
+        Tiles::current()
+    }
+
+    fn num_panels(&self) -> usize {
+        self.rows * self.options.outputs.div_ceil(self.height())
+    }
+
+    fn panel(&self, index: usize) -> Panel {
+        let (height, outputs) = (self.height(), self.options.outputs);
+        let panels = outputs.div_ceil(height);
+        let (row, start) = (index / panels, index % panels * height);
+        let View { values, row_stride, .. } = self.of_row(row);
+        Panel {
+            first: row * outputs + start,
+            rows: height.min(outputs - start),
+            values: values[start * row_stride..].as_ptr(),
+            row: row_stride,
+            step: 1,
+            lie: Rows::Apart,
+        }
     }
 }
 
@@ -388,12 +439,12 @@ for_instruction_sets! {
 fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let Shape { rows, outputs, filters, .. } = *shape;
     let windows = shape.windows(x);
-    let fan_in = windows.columns();
+    let fan_in = Columns::columns(&windows);
     // Of the two sides the right one is read without a whole copy, so the windows, of which there
     // are more numbers, go there; what comes out is small and is turned afterwards.
-    let left = PackedRows::of(View::dense(dy, rows * outputs, filters).transposed());
+    let left = rows_of(View::dense(dy, rows * outputs, filters).transposed(), fan_in);
     let write = |values: &mut [f32]| {
-        multiply(&left, &windows, &MatrixOutput::new(values, fan_in));
+        multiply(&*left, &windows, &MatrixOutput::new(values, fan_in));
     };
     // SAFETY: no size is zero, so `multiply` writes the whole output.
     let turned = unsafe { written(filters * fan_in, write) };

@@ -88,12 +88,12 @@ impl<'a> Pair<'a> {
         Self {
             attention,
             index,
-            query: PackedColumns::of(query),
+            query: PackedColumns::of_matrix(query),
             query_rows: PackedRows::of(query),
-            key: PackedColumns::of(key),
-            key_turned: PackedColumns::of(key.transposed()),
-            value_turned: PackedColumns::of(sizes.view(value, index, tokens).transposed()),
-            gradient: PackedColumns::of(gradient),
+            key: PackedColumns::of_matrix(key),
+            key_turned: PackedColumns::of_matrix(key.transposed()),
+            value_turned: PackedColumns::of_matrix(sizes.view(value, index, tokens).transposed()),
+            gradient: PackedColumns::of_matrix(gradient),
             gradient_rows: PackedRows::of(gradient),
             logarithms: &passed.logarithms[index * queries..][..queries],
             common: common.collect(),
@@ -221,7 +221,11 @@ impl<'a> Pair<'a> {
             let numbers = [self.attention.scale(), self.logarithms[query], self.common[query]];
             let present = present.map(|present| &present[..read]);
             let pattern = patterns.as_ref().map(|patterns| (patterns[place], keys.start));
-            weigh(&mut shares[..read], &mut of_shares[..read], present, pattern, numbers);
+            let own = self.attention.own.get(query).map_or(0..0, |own| {
+                let place = |key: usize| key.saturating_sub(keys.start).min(read);
+                place(own.start)..place(own.end)
+            });
+            weigh(&mut shares[..read], &mut of_shares[..read], present, own, pattern, numbers);
         }
     }
 }
@@ -233,11 +237,13 @@ for_instruction_sets! {
         total(sum[0])
     }
 
-    /// `pattern` is that of the query, and the first key.
+    /// `own` are the keys of the query's own group; `pattern` is that of the query, and the first
+    /// key.
     fn weigh(
         shares: &mut [f32],
         of_shares: &mut [f32],
         present: Option<&[f32]>,
+        own: Range<usize>,
         pattern: Option<(Pattern, usize)>,
         numbers: [f32; 3],
     ) {
@@ -250,6 +256,7 @@ for_instruction_sets! {
                 *share = if present == 0.0 { 0.0 } else { *share };
             }
         }
+        shares[own].fill(0.0);
         let Some((pattern, first_key)) = pattern else {
             for (of_share, share) in of_shares.iter_mut().zip(shares) {
                 *of_share = (*of_share - common) * *share * scale;

@@ -84,7 +84,7 @@ impl<'a> Pair<'a> {
             index,
             query: sizes.view(query, index, sizes.queries),
             key: PackedRows::of(sizes.view(key, index, sizes.tokens)),
-            value: PackedColumns::of(sizes.view(value, index, sizes.tokens)),
+            value: PackedColumns::of_matrix(sizes.view(value, index, sizes.tokens)),
         }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Pair<'a> {
             rows: number,
             ..self.query
         };
-        let queries = PackedColumns::of(queries.transposed());
+        let queries = PackedColumns::of_matrix(queries.transposed());
         let (padded, line) = (queries.padded(), self.value.padded());
         let keys = KEYS.min(sizes.tokens);
         with_scratch(padded * (keys + 3) + number * line, |scratch| {
@@ -183,6 +183,7 @@ impl Reading<'_> {
 struct Readable<'a> {
     present: Option<&'a [f32]>,
     causal: bool,
+    own: &'a [Range<usize>],
     first_query: usize,
     first_key: usize,
 }
@@ -190,19 +191,26 @@ struct Readable<'a> {
 impl<'a> Readable<'a> {
     fn new(attention: &'a Attention, pair: usize, first_query: usize, keys: Range<usize>) -> Self {
         let first_key = keys.start;
-        let present = attention.present(pair).map(|present| &present[keys]);
-        Self { present, causal: attention.options.causal, first_query, first_key }
+        let present = attention.present(pair).map(|present| &present[keys.clone()]);
+        let own = attention.own.get(keys).unwrap_or(&[]);
+        Self { present, causal: attention.options.causal, own, first_query, first_key }
     }
 
-    /// The first of `queries` queries that may read a key.
+    /// Those of `queries` queries that may read a key: from the first of both ranges to its end.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
-    fn start(self, key: usize, queries: usize) -> usize {
+    fn by(self, key: usize, queries: usize) -> [Range<usize>; 2] {
         if self.present.is_some_and(|present| present[key] == 0.0) {
-            return queries;
+            return [0..0, queries..queries];
         }
-        let causal = (self.first_key + key).saturating_sub(self.first_query).min(queries);
-        if self.causal { causal } else { 0 }
+        let place = |query: usize| query.saturating_sub(self.first_query).min(queries);
+        let start = if self.causal { place(self.first_key + key) } else { 0 };
+        match self.own.get(key) {
+            Some(own) => {
+                [start..place(own.start).max(start), place(own.end).max(start)..queries]
+            }
+            None => [start..queries, queries..queries],
+        }
     }
 }
 
@@ -223,9 +231,10 @@ for_instruction_sets! {
         let queries = largest.len();
         factors.copy_from_slice(largest);
         for (key, scores) in scores.chunks_exact(queries).enumerate() {
-            let start = keys.start(key, queries);
-            for (largest, &score) in largest[start..].iter_mut().zip(&scores[start..]) {
-                *largest = if score > *largest { score } else { *largest };
+            for read in keys.by(key, queries) {
+                for (largest, &score) in largest[read.clone()].iter_mut().zip(&scores[read]) {
+                    *largest = if score > *largest { score } else { *largest };
+                }
             }
         }
         for ((factor, largest), sum) in factors.iter_mut().zip(largest.iter()).zip(sums.iter_mut()) {
@@ -233,13 +242,17 @@ for_instruction_sets! {
             *sum *= *factor;
         }
         for (key, scores) in scores.chunks_exact_mut(queries).enumerate() {
-            let start = keys.start(key, queries);
-            let (unread, scores) = scores.split_at_mut(start);
-            unread.fill(0.0);
-            for ((score, largest), sum) in scores.iter_mut().zip(&largest[start..]).zip(&mut sums[start..]) {
-                *score = exp((*score - largest) * scale);
-                *sum += *score;
+            let mut end = 0;
+            for read in keys.by(key, queries) {
+                scores[end..read.start].fill(0.0);
+                end = read.end;
+                let sums = sums[read.clone()].iter_mut().zip(&largest[read.clone()]);
+                for (score, (sum, largest)) in scores[read].iter_mut().zip(sums) {
+                    *score = exp((*score - largest) * scale);
+                    *sum += *score;
+                }
             }
+            scores[end..].fill(0.0);
         }
     }
 }

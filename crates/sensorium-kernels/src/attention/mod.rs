@@ -12,7 +12,7 @@ mod tests;
 
 use std::ops::Range;
 
-use burn::tensor::{Bool, Shape, Tensor, activation};
+use burn::tensor::{Bool, Int, Shape, Tensor, activation};
 
 use crate::array::Array;
 use crate::dropout::{Dropout, Pattern};
@@ -21,7 +21,7 @@ use crate::product::packed::View;
 use crate::scratch::{Shared, written};
 
 /// How queries read keys.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AttentionOptions {
     /// What the products of queries and keys are multiplied with, above 0.
     pub scale: f64,
@@ -29,6 +29,9 @@ pub struct AttentionOptions {
     pub causal: bool,
     /// Which weights are set to zero, in training.
     pub dropout: Option<Dropout>,
+    /// The sizes of groups that follow each other and make up all tokens, of which a query reads
+    /// the keys of every group but its own; where there are none, it reads all keys.
+    pub groups: Vec<usize>,
 }
 
 /// `softmax(scale · query × keyᵀ) × value` for each row and head.
@@ -42,7 +45,8 @@ pub struct AttentionOptions {
 ///
 /// # Panics
 ///
-/// If a size is zero, the shapes do not belong together or the scale is not above 0.
+/// If a size is zero, the shapes do not belong together, the scale is not above 0, or the groups
+/// do not make up all queries and all keys.
 pub fn attention(
     query: Tensor<4>,
     key: Tensor<4>,
@@ -112,8 +116,28 @@ fn read<const D: usize>(
         return sizes.as_given(read);
     }
     let present = present.map(Array::of);
-    let operation = Attention { sizes, options: *options, present };
+    let own = own_keys(sizes, options);
+    let operation = Attention { sizes, options: options.clone(), present, own };
     apply(operation, sides.map(Into::into))
+}
+
+/// For each key the queries that are in its group, where there are groups.
+fn own_keys(sizes: Sizes, options: &AttentionOptions) -> Vec<Range<usize>> {
+    let groups = &options.groups;
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let Sizes { queries, tokens, .. } = sizes;
+    assert!(
+        groups.iter().sum::<usize>() == tokens && queries == tokens,
+        "attention: groups of {groups:?} do not make up {queries} queries and {tokens} keys"
+    );
+    let mut end = 0;
+    let of_group = |&size: &usize| {
+        end += size;
+        vec![end - size..end; size]
+    };
+    groups.iter().flat_map(of_group).collect()
 }
 
 /// The same in Burn's operations.
@@ -133,6 +157,15 @@ fn reference(
         let later = Tensor::<2, Bool>::tril_mask([queries, tokens], 0, &device);
         let later = later.reshape([1, 1, queries, tokens]).expand([rows, heads, queries, tokens]);
         absent = absent.bool_or(later);
+    }
+    if !options.groups.is_empty() {
+        let groups = options.groups.iter().zip(0_i32..);
+        let groups: Vec<i32> = groups.flat_map(|(&size, group)| vec![group; size]).collect();
+        let groups = Tensor::<1, Int>::from_data(groups.as_slice(), &device);
+        let [of_query, of_key] = [[queries, 1], [1, tokens]]
+            .map(|dims| groups.clone().reshape(dims).expand([queries, tokens]));
+        let own = of_query.equal(of_key).reshape([1, 1, queries, tokens]);
+        absent = absent.bool_or(own.expand([rows, heads, queries, tokens]));
     }
     let scores = query.matmul(key.swap_dims(2, 3)) * options.scale;
     // The smallest finite number, not -inf: a query without keys would give NaN.
@@ -245,6 +278,8 @@ struct Attention {
     sizes: Sizes,
     options: AttentionOptions,
     present: Option<Array>,
+    /// See [`own_keys`].
+    own: Vec<Range<usize>>,
 }
 
 impl Attention {

@@ -13,6 +13,8 @@ struct Case {
     tokens: usize,
     width: usize,
     causal: bool,
+    /// Sizes of groups whose tokens do not read each other.
+    groups: Vec<usize>,
     /// Which keys may be read, row by row.
     present: Option<Vec<bool>>,
 }
@@ -21,15 +23,22 @@ fn cases() -> impl Strategy<Value = Case> {
     let small = (1..=3_usize, 1..=3_usize, 1..=20_usize, 1..=20_usize, 1..=40_usize);
     let large = (Just(1_usize), 1..=2_usize, 80..=220_usize, 120..=560_usize, 30..=34_usize);
     let present = prop::collection::vec(any::<bool>(), 600);
-    (prop_oneof![3 => small, 1 => large], any::<bool>(), any::<bool>(), present).prop_map(
-        |((rows, heads, queries, tokens, width), causal, masked, present)| Case {
-            rows,
-            heads,
-            queries,
-            tokens,
-            width,
-            causal,
-            present: masked.then(|| present[..rows * tokens].to_vec()),
+    let flags = any::<[bool; 3]>();
+    (prop_oneof![3 => small, 1 => large], flags, 0..4_usize, present).prop_map(
+        |((rows, heads, queries, tokens, width), [causal, masked, grouped], parts, present)| {
+            let queries = if grouped { tokens } else { queries };
+            // A first group without tokens among them.
+            let first = tokens * parts / 4;
+            Case {
+                rows,
+                heads,
+                queries,
+                tokens,
+                width,
+                causal,
+                groups: if grouped { vec![first, tokens - first] } else { Vec::new() },
+                present: masked.then(|| present[..rows * tokens].to_vec()),
+            }
         },
     )
 }
@@ -52,6 +61,7 @@ impl Case {
             scale: 1.0 / (self.width as f64).sqrt(),
             causal: self.causal,
             dropout: None,
+            groups: self.groups.clone(),
         }
     }
 
@@ -121,7 +131,7 @@ proptest! {
 #[test]
 fn a_query_that_may_read_no_key_gets_zeros_and_sends_no_gradient() {
     let present = Some([true, true, false, false].to_vec());
-    let case = Case { rows: 2, heads: 1, queries: 3, tokens: 2, width: 4, causal: false, present };
+    let case = Case { rows: 2, heads: 1, queries: 3, tokens: 2, width: 4, causal: false, groups: vec![], present };
     InstructionSet::for_each(|set| {
         let passes = passes(&case.inputs(), |sides| case.ours(sides));
         for (pass, numbers) in passes.iter().enumerate() {
@@ -141,6 +151,7 @@ fn the_number_of_threads_changes_no_bit() {
         tokens: 300,
         width: 20,
         causal: true,
+        groups: vec![],
         present: None,
     };
     let on = |threads: usize| {
@@ -166,6 +177,7 @@ fn weights_are_dropped_alike_in_both_passes() {
         tokens: 300,
         width: 5,
         causal: false,
+        groups: vec![],
         present: None,
     };
     let dropout = Dropout { rate: 0.3, seed: 5 };
@@ -192,6 +204,6 @@ fn weights_are_dropped_alike_in_both_passes() {
 #[should_panic(expected = "attention: no size may be zero")]
 fn an_empty_batch_is_refused() {
     let side = || Tensor::empty([0, 1, 2, 3], &Device::flex());
-    let options = AttentionOptions { scale: 1.0, causal: false, dropout: None };
+    let options = AttentionOptions { scale: 1.0, causal: false, dropout: None, groups: vec![] };
     drop(attention(side(), side(), side(), &options, None));
 }

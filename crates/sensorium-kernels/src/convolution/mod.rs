@@ -326,7 +326,7 @@ fn forward(shape: &Shape, x: &[f32], weights: Weights<'_>, epilogue: &Epilogue<'
             }
             let columns = GridColumns::of_input(shape, x, group);
             let output = GridOutput::of_output(shape, values, group, epilogue);
-            multiply(&weights.packed(shape, group), &columns, &output);
+            multiply(&*weights.packed(shape, group), &columns, &output);
         }
     };
     // SAFETY: every channel of every group is written.

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::{Shape, depthwise, winograd, winograd_weights};
 use crate::operation::Mode;
 use crate::product::interleave::interleave;
+use crate::product::left::Left;
 use crate::product::packed::{PackedRows, View};
 use crate::product::tile::{Strip, Tiles};
 
@@ -201,14 +202,12 @@ impl Layout {
         assert!(last + self.width <= right.len(), "the copy has room for every tile");
         for panel in (0..left.num_panels()).map(|index| left.panel(index)) {
             let strip = Strip {
-                left: panel.from_step(lines.start * shape.output[1]),
-                left_row: 1,
-                left_step: panel.rows,
                 right: right.as_ptr(),
                 len: shape.output[1],
                 right_step,
                 runs: lines.len(),
                 right_run: run,
+                ..panel.from_step(lines.start * shape.output[1])
             };
             let sums = &mut sums[panel.first * self.width..][..panel.rows * self.width];
             // SAFETY: the panel holds all places, the copy was checked above, and `sums` holds the

@@ -1,6 +1,7 @@
 //! Products of matrices.
 
 pub(crate) mod interleave;
+pub(crate) mod left;
 pub(crate) mod multiply;
 pub(crate) mod packed;
 pub(crate) mod packed_columns;
@@ -10,7 +11,8 @@ pub(crate) mod tile;
 use burn::tensor::Tensor;
 
 use self::multiply::{MatrixColumns, MatrixOutput, multiply};
-use self::packed::{PackedRows, View};
+use self::left::rows_of;
+use self::packed::View;
 use crate::array::Array;
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::scratch::written;
@@ -34,7 +36,7 @@ pub(crate) fn product(left: View<'_>, right: View<'_>) -> Vec<f32> {
     let (rows, columns) = (left.rows, right.columns);
     let write = |values: &mut [f32]| {
         let output = MatrixOutput::new(values, columns);
-        multiply(&PackedRows::of(left), &MatrixColumns(right), &output);
+        multiply(&*rows_of(left, columns), &MatrixColumns(right), &output);
     };
     if left.columns == 0 {
         return vec![0.0; rows * columns];

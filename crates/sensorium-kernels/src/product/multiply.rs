@@ -1,4 +1,4 @@
-//! Products of a packed left side with a right side that is packed block by block.
+//! Products of a left side, packed or as it lies, with a right side that is packed block by block.
 //!
 //! Each number of the output is summed over the same blocks of steps in the same order, however
 //! the work is shared out, so that the result does not depend on the number of threads.
@@ -8,8 +8,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::interleave::interleave;
-use super::packed::{PackedRows, Panel, View};
-use super::tile::Strip;
+use super::left::{Left, Panel};
+use super::packed::View;
+use super::packed_columns::PackedColumns;
+use super::tile::{Strip, Tiles};
 use crate::scratch::{Shared, with_scratch};
 
 /// Steps that are summed before the next block of the right side: a panel of so many steps and
@@ -18,6 +20,12 @@ const DEPTH: usize = 256;
 /// Columns of the largest block of the right side: so many for [`DEPTH`] steps fit a half of the
 /// second-level cache.
 const COLUMNS: usize = 512;
+/// Panels of the left side that are taken through a block of the right side together: their steps
+/// of one depth fit the other half.
+const PANELS: usize = 24;
+/// The most numbers of a right side that are packed at once for all threads, where they share out
+/// the rows of the left side.
+const SHARED: usize = 1 << 18;
 /// Panels of the left side for which rows of the right side are not worth packing.
 const FEW_READS: usize = 1;
 /// Products with fewer multiplications than this are not worth a second thread.
@@ -90,12 +98,26 @@ pub(crate) trait Output: Sync {
 }
 
 /// Writes `left × right` to `output`, which holds nothing before.
-pub(crate) fn multiply<C: Columns>(left: &PackedRows, right: &C, output: &impl Output) {
-    let work = left.rows * left.depth * right.columns();
-    if work == 0 {
+pub(crate) fn multiply<C: Columns>(left: &dyn Left, right: &C, output: &impl Output) {
+    if left.rows() * left.depth() * right.columns() == 0 {
         return;
     }
-    let blocks = Blocks::new(left, right.columns(), work);
+    let blocks = Blocks::new(left, right.columns());
+    let (width, reads) = (left.tiles().columns, blocks.panels_each);
+    if blocks.row_blocks() > 1 && right.in_place(0, width, 0..1, reads).is_none() {
+        // Once for all rather than once for each block of rows.
+        multiply_blocks(left, &PackedColumns::of(right, left.depth()), output, &blocks);
+    } else {
+        multiply_blocks(left, right, output, &blocks);
+    }
+}
+
+fn multiply_blocks<C: Columns>(
+    left: &dyn Left,
+    right: &C,
+    output: &impl Output,
+    blocks: &Blocks,
+) {
     let run = |index: usize| {
         let (panels, columns) = blocks.at(index);
         multiply_block(left, right, output, panels, columns);
@@ -116,8 +138,8 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn new(left: &PackedRows, num_columns: usize, work: usize) -> Self {
-        let (num_panels, tile) = (left.num_panels(), left.tiles.columns);
+    fn new(left: &dyn Left, num_columns: usize) -> Self {
+        let (num_panels, tile) = (left.num_panels(), left.tiles().columns);
         let whole = Self {
             num_panels,
             panels_each: num_panels,
@@ -125,17 +147,31 @@ impl Blocks {
             columns_each: COLUMNS.min(num_columns.next_multiple_of(tile)),
         };
         let threads = rayon::current_num_threads();
-        if work < PARALLEL || threads == 1 {
+        if left.rows() * left.depth() * num_columns < PARALLEL || threads == 1 {
             // One thread still goes block by block.
             return whole;
         }
         let wanted = threads * 4;
-        let column_tiles = num_columns.div_ceil(tile);
-        // Enough blocks for all threads, of columns where there are many, and then of rows.
-        let columns_each = column_tiles.div_ceil(wanted).clamp(2, COLUMNS / tile) * tile;
-        let column_blocks = num_columns.div_ceil(columns_each);
-        let panels_each = num_panels.div_ceil(wanted.div_ceil(column_blocks)).max(1);
-        Self { panels_each, columns_each, ..whole }
+        if left.rows() >= num_columns && left.depth() * num_columns <= SHARED {
+            let panels_each = num_panels.div_ceil(wanted);
+            let column_blocks = wanted.div_ceil(num_panels.div_ceil(panels_each));
+            return Self { panels_each, ..whole }.with_column_blocks(column_blocks, tile);
+        }
+        let by_columns = whole.with_column_blocks(wanted, tile);
+        // Rows are shared out too only where some thread would else have nothing to do.
+        let row_blocks = (threads * 2).div_ceil(by_columns.column_blocks());
+        Self { panels_each: num_panels.div_ceil(row_blocks), ..by_columns }
+    }
+
+    /// As many blocks of columns, or more where they would be too wide, or fewer where there are
+    /// fewer tiles.
+    fn with_column_blocks(self, wanted: usize, tile: usize) -> Self {
+        let tiles_each = self.num_columns.div_ceil(tile).div_ceil(wanted);
+        Self { columns_each: COLUMNS.min(tiles_each * tile), ..self }
+    }
+
+    fn row_blocks(&self) -> usize {
+        self.num_panels.div_ceil(self.panels_each)
     }
 
     fn column_blocks(&self) -> usize {
@@ -143,7 +179,7 @@ impl Blocks {
     }
 
     fn len(&self) -> usize {
-        self.column_blocks() * self.num_panels.div_ceil(self.panels_each)
+        self.column_blocks() * self.row_blocks()
     }
 
     fn at(&self, index: usize) -> (Range<usize>, Range<usize>) {
@@ -157,35 +193,39 @@ impl Blocks {
 }
 
 fn multiply_block<C: Columns>(
-    left: &PackedRows,
+    left: &dyn Left,
     right: &C,
     output: &impl Output,
     panels: Range<usize>,
     columns: Range<usize>,
 ) {
-    let width = left.tiles.columns;
-    let tiles = columns.len().div_ceil(width);
+    let tiles = left.tiles();
+    let width = tiles.columns;
+    let num_tiles = columns.len().div_ceil(width);
     // Blocks of about the same depth, so that the last is not a stump.
-    let depth = left.depth.div_ceil(left.depth.div_ceil(DEPTH));
+    let depth = left.depth().div_ceil(left.depth().div_ceil(DEPTH));
     let mut block = right.block(columns.clone());
-    with_scratch(tiles * depth * width, |packed| {
-        for start in (0..left.depth).step_by(depth) {
-            let steps = start..left.depth.min(start + depth);
+    with_scratch(num_tiles * depth * width, |packed| {
+        for start in (0..left.depth()).step_by(depth) {
+            let steps = start..left.depth().min(start + depth);
             for (tile, panel) in packed.chunks_exact_mut(depth * width).enumerate() {
                 let first = columns.start + tile * width;
                 if right.in_place(first, width, steps.clone(), panels.len()).is_none() {
                     right.pack(&mut block, first, width, steps.clone(), panel);
                 }
             }
-            for (tile, panel) in packed.chunks_exact(depth * width).enumerate() {
-                let first = columns.start + tile * width;
-                let tile_columns = first..columns.end.min(first + width);
-                let panel = right
-                    .in_place(first, width, steps.clone(), panels.len())
-                    .unwrap_or(InPlace { values: panel, step: width });
-                for index in panels.clone() {
-                    let rows = left.panel(index);
-                    multiply_tile(left, rows, panel, steps.clone(), output, tile_columns.clone());
+            for part in panels.clone().step_by(PANELS) {
+                let part = part..panels.end.min(part + PANELS);
+                for (tile, panel) in packed.chunks_exact(depth * width).enumerate() {
+                    let first = columns.start + tile * width;
+                    let tile_columns = first..columns.end.min(first + width);
+                    let panel = right
+                        .in_place(first, width, steps.clone(), panels.len())
+                        .unwrap_or(InPlace { values: panel, step: width });
+                    for rows in part.clone().map(|index| left.panel(index)) {
+                        let columns = tile_columns.clone();
+                        multiply_tile(tiles, rows, panel, steps.clone(), output, columns);
+                    }
                 }
             }
         }
@@ -195,19 +235,19 @@ fn multiply_block<C: Columns>(
 }
 
 fn multiply_tile(
-    left: &PackedRows,
+    tiles: Tiles,
     rows: Panel,
     right: InPlace<'_>,
     steps: Range<usize>,
     output: &impl Output,
     columns: Range<usize>,
 ) {
-    let width = left.tiles.columns;
-    let multiply = left.tiles.of_rows(rows.rows);
+    let width = tiles.columns;
+    let multiply = tiles.of_rows_that_lie(rows.rows, rows.lie);
     let add = steps.start > 0;
     assert!(right.values.len() >= (steps.len() - 1) * right.step + width);
-    let (left, right_step) = (rows.from_step(steps.start), right.step);
-    let strip = Strip::dense(left, rows.rows, right.values.as_ptr(), steps.len(), right_step);
+    let (right, right_step) = (right.values.as_ptr(), right.step);
+    let strip = Strip { right, len: steps.len(), right_step, ..rows.from_step(steps.start) };
     let row_range = rows.first..rows.first + rows.rows;
     let direct = (columns.len() == width)
         .then(|| output.direct(row_range.clone(), columns.clone()))

@@ -6,7 +6,8 @@ use rayon::prelude::*;
 
 use super::interleave::interleave;
 use super::resident::{LeftPanels, Order};
-use super::tile::Tiles;
+use super::left::{Left, Panel};
+use super::tile::{Rows, Tiles};
 use crate::scratch::Aligned;
 
 /// A matrix somewhere in an array.
@@ -50,22 +51,6 @@ pub(crate) struct PackedRows {
     pub(crate) tiles: Tiles,
 }
 
-/// One panel of [`PackedRows`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Panel {
-    /// Its first row.
-    pub(crate) first: usize,
-    pub(crate) rows: usize,
-    values: *const f32,
-}
-
-impl Panel {
-    /// Where its numbers from `step` on are.
-    pub(crate) fn from_step(&self, step: usize) -> *const f32 {
-        self.values.wrapping_add(step * self.rows)
-    }
-}
-
 /// As few numbers as are worth a second thread.
 pub(super) const PARALLEL: usize = 1 << 18;
 
@@ -75,31 +60,30 @@ impl PackedRows {
         Self::with(matrix.rows, matrix.columns, |rows, panel| pack(matrix, rows, panel))
     }
 
-    /// Packs rows that `pack` writes: it is given the rows of a panel, and where their numbers go.
+    /// Packs rows that `pack` writes: it is given the rows of a panel, and where their numbers go,
+    /// and writes all of them.
     pub(crate) fn with(
         rows: usize,
         depth: usize,
         pack: impl Fn(Range<usize>, &mut [f32]) + Sync,
     ) -> Self {
         let tiles = Tiles::current();
-        let mut values = Aligned::zeros(rows * depth);
         let height = tiles.rows();
         let one = |(index, panel): (usize, &mut [f32])| {
             let first = index * height;
             pack(first..rows.min(first + height), panel);
         };
-        let panels = &mut values.values_mut()[..rows * depth];
         let len = (height * depth).max(1);
-        if rows * depth < PARALLEL {
-            panels.chunks_mut(len).enumerate().for_each(one);
-        } else {
-            panels.par_chunks_mut(len).enumerate().for_each(one);
-        }
+        let write = |panels: &mut [f32]| {
+            if rows * depth < PARALLEL {
+                panels.chunks_mut(len).enumerate().for_each(one);
+            } else {
+                panels.par_chunks_mut(len).enumerate().for_each(one);
+            }
+        };
+        // SAFETY: `pack` writes every number of its panel.
+        let values = unsafe { Aligned::written(rows * depth, write) };
         Self { values, rows, depth, tiles }
-    }
-
-    pub(crate) fn num_panels(&self) -> usize {
-        self.rows.div_ceil(self.tiles.rows())
     }
 
     /// Some of the rows; both ends are those of panels.
@@ -108,11 +92,30 @@ impl PackedRows {
         let values = &self.values.values()[rows.start * depth..];
         LeftPanels { values, rows: rows.len(), height, depth, order: Order::PanelByPanel }
     }
+}
 
-    pub(crate) fn panel(&self, index: usize) -> Panel {
+impl Left for PackedRows {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn tiles(&self) -> Tiles {
+        self.tiles
+    }
+
+    fn num_panels(&self) -> usize {
+        self.rows.div_ceil(self.tiles.rows())
+    }
+
+    fn panel(&self, index: usize) -> Panel {
         let first = index * self.tiles.rows();
         let rows = self.tiles.rows().min(self.rows - first);
-        Panel { first, rows, values: self.values.values()[first * self.depth..].as_ptr() }
+        let values = &self.values.values()[first * self.depth..];
+        Panel { first, rows, values: values.as_ptr(), row: 1, step: rows, lie: Rows::Beside }
     }
 }
 

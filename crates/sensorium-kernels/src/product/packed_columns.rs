@@ -21,21 +21,33 @@ pub(crate) struct PackedColumns {
 
 impl PackedColumns {
     /// Packs the columns of a matrix.
-    pub(crate) fn of(matrix: View<'_>) -> Self {
-        let View { rows: depth, columns, .. } = matrix;
-        let tiles = Tiles::current();
+    pub(crate) fn of_matrix(matrix: View<'_>) -> Self {
+        Self::of(&MatrixColumns(matrix), matrix.rows)
+    }
+
+    /// Packs columns of `depth` numbers each.
+    pub(crate) fn of<C: Columns>(right: &C, depth: usize) -> Self {
+        let (tiles, columns) = (Tiles::current(), right.columns());
         let width = tiles.columns;
         let len = width * depth;
-        let mut values = Aligned::zeros(columns.div_ceil(width) * len);
+        let num_panels = columns.div_ceil(width);
         let pack = |(index, panel): (usize, &mut [f32])| {
-            MatrixColumns(matrix).pack(&mut (), index * width, width, 0..depth, panel);
+            let (first, last) = (index * width, columns.min((index + 1) * width));
+            if last - first < width {
+                panel.fill(0.0);
+            }
+            right.pack(&mut right.block(first..last), first, width, 0..depth, panel);
         };
-        let panels = &mut values.values_mut()[..columns.div_ceil(width) * len];
-        if columns * depth < PARALLEL {
-            panels.chunks_exact_mut(len).enumerate().for_each(pack);
-        } else {
-            panels.par_chunks_exact_mut(len).enumerate().for_each(pack);
-        }
+        let write = |panels: &mut [f32]| {
+            if columns * depth < PARALLEL {
+                panels.chunks_exact_mut(len).enumerate().for_each(pack);
+            } else {
+                panels.par_chunks_exact_mut(len).enumerate().for_each(pack);
+            }
+        };
+        // SAFETY: `Columns::pack` writes the numbers of all columns that there are, and the others
+        // are zero.
+        let values = unsafe { Aligned::written(num_panels * len, write) };
         Self { values, depth, columns, tiles }
     }
 

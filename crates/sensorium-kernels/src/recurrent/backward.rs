@@ -60,7 +60,7 @@ pub(super) fn all<C: Cell>(
     gates: &mut Gates,
 ) {
     let width = sequence.sizes.width;
-    let weight = PackedColumns::of(View::dense(weight, width, C::GATES * width).transposed());
+    let weight = PackedColumns::of_matrix(View::dense(weight, width, C::GATES * width).transposed());
     let shared = Shared { sequence, passed, gradient, weight };
     shared.run(&mut gates.shared, &mut gates.own);
 }

@@ -70,8 +70,8 @@ pub(super) fn all<C: Cell>(
     let Sizes { rows, steps, width } = sequence.sizes;
     let matrix = View::dense(weight.values(), width, C::GATES * width);
     let weight = match mode {
-        Mode::Training => Arc::new(PackedColumns::of(matrix)),
-        Mode::Inference => kept(weight, Purpose::Recurrence, || PackedColumns::of(matrix)),
+        Mode::Training => Arc::new(PackedColumns::of_matrix(matrix)),
+        Mode::Inference => kept(weight, Purpose::Recurrence, || PackedColumns::of_matrix(matrix)),
     };
     let memory = Memory::new(mode, steps);
     let shared = Shared { sequence, weight, bias, memory };

@@ -147,78 +147,63 @@ impl Build for CrossAttention {
     }
 }
 
-/// One column's tokens on their way through the layers.
-#[derive(Clone)]
-struct ColumnTokens {
+/// The tokens of all columns, one column after the other.
+struct Tokens {
     /// `[B, T, H]`, finite also where absent.
-    tokens: Tensor<3>,
+    values: Tensor<3>,
     /// True for padding and for absent rows: `[B, T]`.
     absent: Tensor<2, Bool>,
+    /// How many of the tokens each column has.
+    sizes: Vec<usize>,
 }
 
-impl ColumnTokens {
-    /// The mean of the real tokens: `[B, H]`, zeros where there are none.
-    fn pooled(&self) -> Tensor<2> {
-        let absent = self.absent.clone().unsqueeze_dim::<3>(2).expand(self.tokens.dims());
-        let sum = self.tokens.clone().mask_fill(absent, 0.0).sum_dim(1).squeeze_dim(1);
-        let num_tokens = self.absent.clone().bool_not().float().sum_dim(1); // [B, 1]
-        sum / num_tokens.clamp_min(1.0)
-    }
-
-    /// Several columns' tokens, one after the other.
-    fn joined<'a>(columns: impl Iterator<Item = &'a Self> + Clone) -> Self {
-        Self {
-            tokens: Tensor::cat(columns.clone().map(|column| column.tokens.clone()).collect(), 1),
-            absent: Tensor::cat(columns.map(|column| column.absent.clone()).collect(), 1),
-        }
+impl Tokens {
+    /// The mean of each column's real tokens, zeros where there are none: `[B, M, H]`.
+    fn pooled(&self) -> Tensor<3> {
+        let real = self.absent.clone().bool_not().float();
+        let [rows, num_tokens] = real.dims();
+        let mut start = 0;
+        let parts = self.sizes.iter().map(|&size| {
+            let counts = real.clone().narrow(1, start, size).sum_dim(1).clamp_min(1.0);
+            let own = real.clone().narrow(1, start, size) / counts;
+            let part = own.pad([(0, 0), (start, num_tokens - start - size)], 0.0);
+            start += size;
+            part
+        });
+        let shares = Tensor::stack::<3>(parts.collect(), 1); // [B, M, T]
+        debug_assert_eq!(shares.dims(), [rows, self.sizes.len(), num_tokens]);
+        shares.matmul(self.values.clone())
     }
 }
 
 impl CrossAttention {
-    fn column_tokens(&self, index: usize, embedding: &Embedding) -> ColumnTokens {
-        let own = self.column_embeddings.val().narrow(0, index, 1).unsqueeze_dim::<3>(0);
-        ColumnTokens {
-            tokens: self.projections[index].forward(embedding.clean_tokens()) + own,
-            absent: embedding.mask.clone().bool_not(),
+    fn tokens(&self, embeddings: &[Embedding]) -> Tokens {
+        let projected = embeddings.iter().zip(&self.projections).enumerate();
+        let values = projected.map(|(index, (embedding, projection))| {
+            let own = self.column_embeddings.val().narrow(0, index, 1).squeeze_dim::<1>(0);
+            projection.shifted(embedding.clean_tokens(), own)
+        });
+        let masks = embeddings.iter().map(|embedding| embedding.mask.clone());
+        Tokens {
+            values: Tensor::cat(values.collect(), 1),
+            absent: Tensor::cat(masks.collect(), 1).bool_not(),
+            sizes: embeddings.iter().map(|embedding| embedding.mask.dims()[1]).collect(),
         }
-    }
-
-    /// What the column at `index` is after reading the others.
-    fn read_others(
-        block: &TransformerBlock,
-        index: usize,
-        columns: &[ColumnTokens],
-    ) -> ColumnTokens {
-        let mut own = columns[index].clone();
-        let others = columns.iter().enumerate().filter(|&(other, _)| other != index);
-        // The only column there is has no others: it reads itself.
-        let context = if columns.len() == 1 {
-            own.clone()
-        } else {
-            ColumnTokens::joined(others.map(|(_, column)| column))
-        };
-        own.tokens = block.attend_to(own.tokens, context.tokens, context.absent);
-        own
     }
 }
 
 impl Combiner for CrossAttention {
     fn forward(&self, embeddings: &[Embedding]) -> Fused {
-        let columns = embeddings.iter().enumerate();
-        let mut columns: Vec<ColumnTokens> =
-            columns.map(|(index, embedding)| self.column_tokens(index, embedding)).collect();
+        let mut tokens = self.tokens(embeddings);
+        // The only column there is has no others: it reads itself.
+        let groups = if embeddings.len() == 1 { &[][..] } else { &tokens.sizes };
         for block in &self.blocks {
-            columns =
-                (0..columns.len()).map(|index| Self::read_others(block, index, &columns)).collect();
+            tokens.values = block.attend(tokens.values, tokens.absent.clone(), groups);
         }
-        for column in &mut columns {
-            column.tokens = self.norm.forward(column.tokens.clone());
-        }
-        let joined = Columns {
-            pooled: columns.iter().map(ColumnTokens::pooled).collect(),
-            absent: Columns::of(embeddings).absent,
-        };
-        Fused { fused: self.stack.forward(joined.joined_with_flags()), weights: None }
+        tokens.values = self.norm.forward(tokens.values);
+        let present = Columns::of(embeddings).absent.bool_not().float();
+        let joined = Tensor::cat(vec![tokens.pooled().flatten(1, 2), present], 1);
+        Fused { fused: self.stack.forward(joined), weights: None }
     }
 
     fn output_width(&self) -> usize {

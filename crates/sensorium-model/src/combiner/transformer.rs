@@ -219,7 +219,7 @@ impl Combiner for Transformer {
         let tokens = self.column_tokens(&columns);
         let (mut tokens, absent) = self.with_summary(tokens, columns.absent.clone());
         for block in &self.blocks {
-            tokens = block.attend_to_itself(tokens, absent.clone());
+            tokens = block.attend(tokens, absent.clone(), &[]);
         }
         let reduced = self.reduce(self.norm.forward(tokens), &columns);
         Fused { fused: self.stack.forward(reduced), weights: None }

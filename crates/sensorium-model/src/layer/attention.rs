@@ -24,7 +24,7 @@ pub(crate) fn masked_softmax<const D: usize>(
     activation::softmax(scores, dim).mask_fill(absent, 0.0)
 }
 
-/// Attention of several heads, from queries to the tokens of a context.
+/// Attention of several heads, from each token to the others.
 #[derive(Module, Debug)]
 pub(crate) struct MultiHeadAttention {
     query: Linear,
@@ -36,7 +36,7 @@ pub(crate) struct MultiHeadAttention {
 }
 
 impl MultiHeadAttention {
-    /// `width` is the width of queries, context and result; `num_heads` divides it.
+    /// `width` is the width of a token; `num_heads` divides it.
     pub(crate) fn new(width: usize, num_heads: usize, dropout: f64, device: &Device) -> Self {
         let linear = || Linear::new(width, width, Bias::Learned, device);
         Self {
@@ -51,25 +51,27 @@ impl MultiHeadAttention {
 
     /// # Shapes
     ///
-    /// - `queries`: `[B, Q, D]`
-    /// - `context`: `[B, T, D]`, finite also where absent
-    /// - `absent`: `[B, T]`, true where a context token may not be looked at
-    /// - returns: `[B, Q, D]`, zeros for a row whose context is all absent
+    /// - `tokens`: `[B, T, D]`, finite also where absent
+    /// - `absent`: `[B, T]`, true where a token may not be looked at
+    /// - `groups`: the sizes of groups that follow each other and make up `T`, whose tokens do not
+    ///   look at each other; or none
+    /// - returns: `[B, T, D]`, zeros for a token that has none to look at
     pub(crate) fn forward(
         &self,
-        queries: Tensor<3>,
-        context: Tensor<3>,
+        tokens: Tensor<3>,
         absent: Tensor<2, Bool>,
+        groups: &[usize],
     ) -> Tensor<3> {
-        let width = queries.dims()[2];
+        let width = tokens.dims()[2];
         let options = AttentionOptions {
             scale: 1.0 / ((width / self.num_heads) as f64).sqrt(),
             causal: false,
-            dropout: self.dropout.draw(&queries.device()),
+            dropout: self.dropout.draw(&tokens.device()),
+            groups: groups.to_vec(),
         };
-        let query = self.query.forward(queries);
-        let key = self.key.forward(context.clone());
-        let value = self.value.forward(context);
+        let query = self.query.forward(tokens.clone());
+        let key = self.key.forward(tokens.clone());
+        let value = self.value.forward(tokens);
         let present = Some(absent.bool_not().float());
         let read = multi_head_attention(query, key, value, self.num_heads, &options, present);
         self.output.forward(read)
@@ -94,24 +96,38 @@ mod tests {
     }
 
     #[test]
-    fn one_present_token_is_read_whole_by_every_query() {
+    fn one_present_token_is_read_whole_by_every_token() {
         let device = Device::flex();
         let attention = MultiHeadAttention::new(4, 2, 0.0, &device);
-        let context = Tensor::<3>::from_floats(
+        let tokens = Tensor::<3>::from_floats(
             [[[0.1, 0.2, 0.3, 0.4], [9.0, 9.0, 9.0, 9.0]], [[1.0, 2.0, 3.0, 4.0]; 2]],
             &device,
         );
-        let queries = Tensor::<3>::ones([2, 3, 4], &device);
         let absent = Tensor::from_bool([[false, true], [true, true]], &device);
-        let read = values(&attention.forward(queries, context.clone(), absent));
+        let read = values(&attention.forward(tokens.clone(), absent, &[]));
 
-        let only = context.narrow(0, 0, 1).narrow(1, 0, 1);
+        let only = tokens.narrow(0, 0, 1).narrow(1, 0, 1);
         let expected = values(&attention.output.forward(attention.value.forward(only)));
-        for query in 0..3 {
-            for (got, want) in read[query * 4..][..4].iter().zip(&expected) {
-                assert!((got - want).abs() < 1e-6, "query {query}: {got} is not {want}");
+        for token in 0..2 {
+            for (got, want) in read[token * 4..][..4].iter().zip(&expected) {
+                assert!((got - want).abs() < 1e-6, "token {token}: {got} is not {want}");
             }
         }
-        assert!(read[12..].iter().all(|&value| value == 0.0), "a row without context reads zeros");
+        assert!(read[8..].iter().all(|&value| value == 0.0), "a row without tokens reads zeros");
+    }
+
+    #[test]
+    fn a_token_reads_the_other_group_and_not_its_own() {
+        let device = Device::flex();
+        let attention = MultiHeadAttention::new(4, 2, 0.0, &device);
+        let tokens = |own: f32| {
+            let others = [[0.1, 0.2, 0.3, 0.4], [4.0, 3.0, 2.0, 1.0]];
+            Tensor::<3>::from_floats([[others[0], [own; 4], others[1]]], &device)
+        };
+        let absent = Tensor::from_bool([[false, false, false]], &device);
+        let read = |own| values(&attention.forward(tokens(own), absent.clone(), &[2, 1]));
+        let [one, other] = [read(0.5), read(0.7)];
+        assert_eq!(one[..4], other[..4], "the second token is of the first one's group");
+        assert_ne!(one[8..], other[8..]);
     }
 }

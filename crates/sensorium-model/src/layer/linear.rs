@@ -49,6 +49,15 @@ impl Linear {
         linear(x, self.weight.val(), self.bias_value(), activation)
     }
 
+    /// [`Linear::forward`], with `shift`, `[out]`, added to the bias.
+    pub(crate) fn shifted<const D: usize>(&self, x: Tensor<D>, shift: Tensor<1>) -> Tensor<D> {
+        let shift = match self.bias_value() {
+            Some(bias) => bias + shift,
+            None => shift,
+        };
+        linear(x, self.weight.val(), Some(shift), Activation::Identity)
+    }
+
     fn bias_value(&self) -> Option<Tensor<1>> {
         self.bias.as_ref().map(Param::val)
     }

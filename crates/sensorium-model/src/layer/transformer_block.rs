@@ -47,34 +47,22 @@ impl TransformerBlock {
         }
     }
 
-    /// Every token reads the tokens of its own row that are not absent.
+    /// Every token reads the tokens of its own row that are not absent, or of those the ones
+    /// outside its own group; where there is none to read, only the linear steps act.
     ///
     /// # Shapes
     ///
     /// - `tokens`: `[B, T, D]`, `absent`: `[B, T]`
+    /// - `groups`: the sizes of groups that follow each other and make up `T`, or none
     /// - returns: `[B, T, D]`
-    pub(crate) fn attend_to_itself(&self, tokens: Tensor<3>, absent: Tensor<2, Bool>) -> Tensor<3> {
-        let normed = self.attention_norm.forward(tokens.clone());
-        let read = self.attention.forward(normed.clone(), normed, absent);
-        self.think(self.added(tokens, read))
-    }
-
-    /// Every token reads the tokens of another sequence that are not absent; where all of those
-    /// are, only the linear steps act.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[B, Q, D]`, `context`: `[B, T, D]`, `absent`: `[B, T]`, of `context`
-    /// - returns: `[B, Q, D]`
-    pub(crate) fn attend_to(
+    pub(crate) fn attend(
         &self,
         tokens: Tensor<3>,
-        context: Tensor<3>,
         absent: Tensor<2, Bool>,
+        groups: &[usize],
     ) -> Tensor<3> {
-        let queries = self.attention_norm.forward(tokens.clone());
-        let context = self.attention_norm.forward(context);
-        let read = self.attention.forward(queries, context, absent);
+        let normed = self.attention_norm.forward(tokens.clone());
+        let read = self.attention.forward(normed, absent, groups);
         self.think(self.added(tokens, read))
     }
 

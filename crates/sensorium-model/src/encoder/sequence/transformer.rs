@@ -178,7 +178,7 @@ impl SequenceEncoder for Transformer {
         let read = self
             .blocks
             .iter()
-            .fold(placed.values(), |values, block| block.attend_to_itself(values, placed.absent()));
+            .fold(placed.values(), |values, block| block.attend(values, placed.absent(), &[]));
         self.head.forward(&placed.with(self.norm.forward(read)))
     }
 
