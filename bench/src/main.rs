@@ -18,10 +18,11 @@ mod vgg;
 
 use std::error::Error;
 use std::io::Write;
+use std::num::NonZero;
 use std::time::Duration;
 
 use burn::tensor::Device;
-use sensorium_kernels::{on_worker, peak_flops};
+use sensorium_kernels::{peak_flops, set_num_threads};
 use serde_json::json;
 
 #[global_allocator]
@@ -33,16 +34,18 @@ const PEAK: &str = "peak";
 const SEED: u64 = 7;
 
 /// One repetition of a case; what it needs was made before.
-type Repetition = Box<dyn FnMut() + Send>;
+type Repetition = Box<dyn FnMut()>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (case, num_threads) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [case] => (case, 1),
+        [case] => (case, NonZero::<usize>::MIN),
         [case, "--threads", count] => (case, count.parse()?),
         _ => return Err("usage: sensorium-bench CASE [--threads N]".into()),
     };
-    rayon::ThreadPoolBuilder::new().num_threads(num_threads).build_global()?;
+    set_num_threads(num_threads);
+    // Burn's own operations run on rayon's threads.
+    rayon::ThreadPoolBuilder::new().num_threads(num_threads.get()).build_global()?;
     Device::flex().seed(SEED);
     if case == PEAK {
         let line = json!({ "flops_per_second": peak_flops(Duration::from_secs(1)) });
@@ -51,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let repetition = repetition(case).ok_or_else(|| format!("there is no case `{case}`"))?;
-    let measurement = on_worker(|| measure::measured(repetition));
+    let measurement = measure::measured(repetition);
     let line = json!({
         "case": case,
         "engine": "ours",

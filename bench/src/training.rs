@@ -22,7 +22,7 @@ pub(crate) fn targets(rows: usize, num_classes: usize, device: &Device) -> Tenso
 pub(crate) fn step<M: Module + 'static>(
     model: M,
     targets: Tensor<1, Int>,
-    forward: impl Fn(&M) -> Tensor<2> + Send + 'static,
+    forward: impl Fn(&M) -> Tensor<2> + 'static,
 ) -> Repetition {
     let mut optimizer = AdamW::default();
     let mut model = Some(model);

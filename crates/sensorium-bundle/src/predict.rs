@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
 use sensorium_modality::target::FittedTarget;
-use sensorium_model::{Embedding, Losses, Model, TargetBatch, on_worker, weights};
+use sensorium_model::{Embedding, Losses, Model, TargetBatch, weights};
 use sensorium_table::Table;
 use serde_json::Value;
 
@@ -178,7 +178,7 @@ impl Predictor {
         if rows.is_empty() {
             return Vec::new();
         }
-        let scores = on_worker(|| self.scores(&self.embed(rows)));
+        let scores = self.scores(&self.embed(rows));
         let row_of = |row| {
             let outputs = scores.iter().zip(&self.fitted.targets);
             outputs.map(|(scores, target)| prediction(target, scores.row(row))).collect()

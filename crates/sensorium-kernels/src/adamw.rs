@@ -3,9 +3,8 @@
 //! Source: Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2
 //! (<https://arxiv.org/abs/1711.05101>).
 
-use rayon::prelude::*;
-
 use crate::instruction_set::for_instruction_sets;
+use crate::team;
 
 /// Numbers that one task works on: enough to outweigh handing it to another core.
 const CHUNK: usize = 16_384;
@@ -77,7 +76,7 @@ pub fn adamw(parameters: Vec<AdamWParameter<'_>>) -> Vec<Vec<f32>> {
                 }),
         );
     }
-    tasks.into_par_iter().for_each(|(step, values, gradient, first, second, output)| {
+    team::each(tasks, |(step, values, gradient, first, second, output)| {
         // SAFETY: `step_chunk` writes every number of its output before anyone reads it.
         let output = unsafe {
             std::slice::from_raw_parts_mut(output.as_mut_ptr().cast::<f32>(), output.len())
@@ -130,7 +129,7 @@ for_instruction_sets! {
 pub fn global_norm(gradients: &[&[f32]]) -> f64 {
     let chunks: Vec<&[f32]> =
         gradients.iter().flat_map(|gradient| gradient.chunks(CHUNK)).collect();
-    let sums: Vec<f64> = chunks.into_par_iter().map(squares).collect();
+    let sums: Vec<f64> = team::map(chunks.len(), |index| squares(chunks[index]));
     sums.iter().sum::<f64>().sqrt()
 }
 

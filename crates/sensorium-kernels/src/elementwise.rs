@@ -1,9 +1,8 @@
 //! Changes of each number of an array by itself, shared out over threads.
 
-use rayon::prelude::*;
-
 use crate::array::Array;
 use crate::scratch::written;
+use crate::team;
 
 /// Arrays with fewer numbers are not worth a second thread.
 const PARALLEL: usize = 1 << 15;
@@ -48,8 +47,7 @@ fn share_out(values: &mut [f32], task: impl Fn(usize, &mut [f32]) + Sync) {
     if values.len() < PARALLEL {
         return task(0, values);
     }
-    let parts = values.par_chunks_mut(TASK).enumerate();
-    parts.for_each(|(index, part)| task(index * TASK, part));
+    team::chunks_mut(values, TASK, |index, part| task(index * TASK, part));
 }
 
 #[cfg(test)]

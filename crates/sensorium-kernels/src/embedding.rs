@@ -1,11 +1,10 @@
 //! Looking vectors up by their index.
 
-use burn::tensor::{Int, Tensor, module};
-use rayon::prelude::*;
-
 use crate::array::Array;
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::scratch::{Shared, written};
+use crate::team;
+use burn::tensor::{Int, Tensor, module};
 
 /// The rows of a table that indices name.
 ///
@@ -72,20 +71,21 @@ impl Embedding {
     }
 }
 
+/// Rows that are copied by one task.
+const ROWS: usize = 64;
+
 impl Operation for Embedding {
     fn forward(&self, inputs: &[Array], _: Mode) -> (Array, Vec<Array>) {
         let [weight] = inputs else { unreachable!("a lookup has one input") };
         let (width, weight) = (self.width(), weight.values());
-        let copy = |(row, &index): (&mut [f32], &usize)| {
-            row.copy_from_slice(&weight[index * width..][..width]);
-        };
+        let each = if self.is_parallel() { ROWS } else { self.indices.len() };
         let write = |values: &mut [f32]| {
-            if self.is_parallel() {
-                let rows = values.par_chunks_exact_mut(width).zip(&self.indices);
-                rows.with_min_len(64).for_each(copy);
-            } else {
-                values.chunks_exact_mut(width).zip(&self.indices).for_each(copy);
-            }
+            team::chunks_mut(values, each * width, |part, rows| {
+                let rows = rows.chunks_exact_mut(width).zip(&self.indices[part * each..]);
+                rows.for_each(|(row, &index)| {
+                    row.copy_from_slice(&weight[index * width..][..width])
+                });
+            });
         };
         // SAFETY: there is an index for each row.
         let values = unsafe { written(self.indices.len() * width, write) };
@@ -97,10 +97,10 @@ impl Operation for Embedding {
         let width = self.width();
         let mut sums = vec![0.0; self.rows * width];
         let shared = Shared::new(&mut sums);
-        let threads = if self.is_parallel() { rayon::current_num_threads() } else { 1 };
+        let threads = if self.is_parallel() { team::num_threads() } else { 1 };
         // Whole cache lines, which two threads would push to and fro.
         let columns = width.div_ceil(threads).next_multiple_of(16);
-        (0..width.div_ceil(columns)).into_par_iter().for_each(|part| {
+        team::for_each(width.div_ceil(columns), |part| {
             let first = part * columns;
             self.add_columns(gradient.values(), first, columns.min(width - first), shared);
         });

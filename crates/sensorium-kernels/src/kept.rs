@@ -52,8 +52,8 @@ pub(crate) fn kept<T: Send + Sync + 'static>(
     if let Some(Ok(copy)) = found.map(Arc::downcast) {
         return copy;
     }
-    // Made without the lock: `make` waits for other threads, and meanwhile this thread may take up
-    // work that comes here too. At worst two threads make the same copy, and the later one stays.
+    // Made without the lock, which others wait for. At worst two threads make the same copy, and the
+    // later one stays.
     let copy = Arc::new(make());
     let mut copies = copies();
     copies.retain(|_, kept| kept.of.strong_count() > 0);

@@ -30,11 +30,11 @@ mod rows;
 mod scratch;
 mod softmax;
 mod sums;
+mod team;
 #[cfg(test)]
 mod testkit;
 mod time_convolution;
 mod vector;
-mod worker;
 
 pub use activation::{Activation, activate};
 pub use adamw::{AdamWParameter, AdamWStep, adamw, global_norm};
@@ -53,5 +53,5 @@ pub use pool::{Pool2dOptions, avg_pool2d, global_mean, max_pool2d};
 pub use product::matmul;
 pub use recurrent::{Direction, elman, gru, lstm};
 pub use softmax::softmax;
+pub use team::{num_threads, set_num_threads};
 pub use time_convolution::{TimeConvolutionOptions, time_convolution};
-pub use worker::on_worker;

@@ -2,20 +2,19 @@
 
 use std::ops::Range;
 
-use burn::tensor::Tensor;
-use rayon::prelude::*;
-
 use crate::activation::{Activation, activate, apply_in_place};
 use crate::add::add_activate;
 use crate::array::Array;
 use crate::kept::{Purpose, kept};
 use crate::operation::{Mode, Operation, apply, runs_here};
-use crate::product::multiply::{Columns, MatrixColumns, MatrixOutput, Output, multiply};
 use crate::product::left::rows_of;
+use crate::product::multiply::{Columns, MatrixColumns, MatrixOutput, Output, multiply};
 use crate::product::packed::View;
 use crate::product::packed_columns::PackedColumns;
 use crate::product::product;
 use crate::scratch::written;
+use crate::team;
+use burn::tensor::Tensor;
 
 /// `activation(x × weight + bias)` over the last axis.
 ///
@@ -241,12 +240,14 @@ const ROWS: usize = 256;
 
 /// The sum of each column over all rows, in one order whatever the number of threads.
 pub(crate) fn column_sums(values: &[f32], columns: usize) -> Vec<f32> {
-    let sum = |rows: &[f32]| {
+    let len = ROWS * columns;
+    let sum = |part: usize| {
+        let rows = &values[part * len..values.len().min((part + 1) * len)];
         let mut sums = vec![0.0; columns];
         rows.chunks_exact(columns).for_each(|row| add(&mut sums, row));
         sums
     };
-    let parts: Vec<Vec<f32>> = values.par_chunks(ROWS * columns).map(sum).collect();
+    let parts: Vec<Vec<f32>> = team::map(values.len().div_ceil(len), sum);
     let mut parts = parts.into_iter();
     let mut sums = parts.next().unwrap_or_else(|| vec![0.0; columns]);
     parts.for_each(|part| add(&mut sums, &part));

@@ -3,29 +3,28 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
-
 use crate::product::tile::{Strip, Tiles};
 use crate::scratch::Aligned;
+use crate::team;
 
 /// Steps of a product whose two sides stay in the first-level cache.
 const DEPTH: usize = 256;
 /// Products between two looks at the clock.
 const PRODUCTS: usize = 200;
 
-/// The most 32-bit additions and multiplications a second that all threads of the current pool
+/// The most 32-bit additions and multiplications a second that all threads of the team
 /// reach together, measured for about `duration`: products whose numbers never leave the
 /// first-level cache. Of several rounds the fastest counts, because a neighbour only slows.
 #[must_use]
 pub fn peak_flops(duration: Duration) -> f64 {
     let tiles = Tiles::current();
     let flops = 2 * DEPTH * tiles.rows() * tiles.columns * PRODUCTS;
-    let threads = rayon::current_num_threads();
+    let threads = team::num_threads();
     let started = Instant::now();
     let mut fastest = 0.0_f64;
     while started.elapsed() < duration {
         let round = Instant::now();
-        (0..threads).into_par_iter().with_max_len(1).for_each(|_| products(tiles));
+        team::for_each(threads, |_| products(tiles));
         fastest = fastest.max((flops * threads) as f64 / round.elapsed().as_secs_f64());
     }
     fastest

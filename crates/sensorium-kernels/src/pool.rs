@@ -4,15 +4,14 @@
 
 use std::ops::Range;
 
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
-use burn::tensor::{Tensor, module};
-use rayon::prelude::*;
-
 use crate::array::Array;
 use crate::instruction_set::for_instruction_sets;
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::scratch::with_scratch;
 use crate::sums::{LANES, accumulate, total};
+use crate::team;
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::{Tensor, module};
 
 /// How a window slides over a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,12 +207,10 @@ fn by_plane(
     work: impl Fn(usize, &mut [f32]) + Sync,
 ) {
     let planes = values.len() / plane;
-    let work = |(index, plane): (usize, &mut [f32])| work(index, plane);
     if planes * places < PARALLEL {
-        values.chunks_exact_mut(plane).enumerate().for_each(work);
+        values.chunks_exact_mut(plane).enumerate().for_each(|(index, plane)| work(index, plane));
     } else {
-        let least = (PARALLEL / 2).div_ceil(places);
-        values.par_chunks_exact_mut(plane).enumerate().with_min_len(least).for_each(work);
+        team::chunks_mut(values, plane, work);
     }
 }
 

@@ -1,9 +1,8 @@
 //! Work on the rows of an array, shared out over threads.
 
-use rayon::prelude::*;
-
 use crate::array::Array;
 use crate::scratch::Shared;
+use crate::team;
 
 /// About as many numbers as a task has.
 const TASK: usize = 1 << 13;
@@ -34,11 +33,11 @@ impl Rows {
             let first = index * each;
             work(Part { first, rows: each.min(self.rows - first) })
         };
-        let tasks = 0..self.rows.div_ceil(each);
+        let tasks = self.rows.div_ceil(each);
         if self.rows * self.width < PARALLEL {
-            tasks.map(task).collect()
+            (0..tasks).map(task).collect()
         } else {
-            tasks.into_par_iter().map(task).collect()
+            team::map(tasks, task)
         }
     }
 }

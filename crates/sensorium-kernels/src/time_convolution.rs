@@ -10,9 +10,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use burn::tensor::{Tensor, s};
-use rayon::prelude::*;
-
 use crate::array::Array;
 use crate::instruction_set::for_instruction_sets;
 use crate::kept::{Purpose, kept};
@@ -27,6 +24,8 @@ use crate::product::product;
 use crate::product::resident::panel_height;
 use crate::product::tile::{Rows, Tiles};
 use crate::scratch::written;
+use crate::team;
+use burn::tensor::{Tensor, s};
 
 /// As few numbers as are worth a second thread.
 const PARALLEL: usize = 1 << 15;
@@ -353,7 +352,8 @@ fn padded(values: &[f32], row: usize, before: isize, length: usize, width: usize
     let lead = before.max(0).unsigned_abs().min(length) * width;
     let skipped = before.min(0).unsigned_abs() * width;
     let shown = row.saturating_sub(skipped).min(len - lead);
-    let copy = |(to, from): (&mut [f32], &[f32])| {
+    let copy = |index: usize, to: &mut [f32]| {
+        let from = &values[index * row..][..row];
         to[..lead].fill(0.0);
         if shown > 0 {
             to[lead..lead + shown].copy_from_slice(&from[skipped..skipped + shown]);
@@ -363,9 +363,9 @@ fn padded(values: &[f32], row: usize, before: isize, length: usize, width: usize
     let len_of_all = values.len() / row * len;
     let write = |all: &mut [f32]| {
         if len_of_all < PARALLEL {
-            all.chunks_exact_mut(len).zip(values.chunks_exact(row)).for_each(copy);
+            all.chunks_exact_mut(len).enumerate().for_each(|(index, to)| copy(index, to));
         } else {
-            all.par_chunks_exact_mut(len).zip(values.par_chunks_exact(row)).for_each(copy);
+            team::chunks_mut(all, len, copy);
         }
     };
     // SAFETY: `copy` writes a whole row, and there are as many as the array has.
@@ -456,14 +456,15 @@ const LINES: usize = 64;
 
 /// `[rows, columns]` as `[columns, rows]`.
 fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let turn = |(index, lines): (usize, &mut [f32])| {
+    let turn = |index: usize, lines: &mut [f32]| {
         interleave(&values[index * LINES..], columns, rows, lines, rows);
     };
     let write = |all: &mut [f32]| {
         if values.len() < PARALLEL {
-            all.chunks_mut(LINES * rows).enumerate().for_each(turn);
+            let parts = all.chunks_mut(LINES * rows).enumerate();
+            parts.for_each(|(index, lines)| turn(index, lines));
         } else {
-            all.par_chunks_mut(LINES * rows).enumerate().for_each(turn);
+            team::chunks_mut(all, LINES * rows, turn);
         }
     };
     // SAFETY: every line is one of a chunk, and `interleave` writes all of its lines and steps.
@@ -544,7 +545,9 @@ fn overlap_add(shape: &Shape, windows: &[f32]) -> Vec<f32> {
     let Shape { rows, steps, width, outputs, options, .. } = *shape;
     let TimeConvolutionOptions { kernel_size, stride, padding: [before, _] } = options;
     let fan_in = kernel_size * width;
-    let add_row = |(sums, windows): (&mut [f32], &[f32])| {
+    let row = outputs * fan_in;
+    let add_row = |index: usize, sums: &mut [f32]| {
+        let windows = &windows[index * row..][..row];
         for (output, window) in windows.chunks_exact(fan_in).enumerate() {
             // The window begins at step `output * stride - before`.
             let skipped = before.saturating_sub(output * stride).min(kernel_size);
@@ -553,12 +556,11 @@ fn overlap_add(shape: &Shape, windows: &[f32]) -> Vec<f32> {
         }
     };
     let mut sums = vec![0.0; rows * steps * width];
-    let row = outputs * fan_in;
     if windows.len() < PARALLEL {
-        sums.chunks_exact_mut(steps * width).zip(windows.chunks_exact(row)).for_each(add_row);
+        let rows = sums.chunks_exact_mut(steps * width).enumerate();
+        rows.for_each(|(index, sums)| add_row(index, sums));
     } else {
-        let rows = sums.par_chunks_exact_mut(steps * width);
-        rows.zip(windows.par_chunks_exact(row)).for_each(add_row);
+        team::chunks_mut(&mut sums, steps * width, add_row);
     }
     sums
 }
@@ -678,10 +680,7 @@ mod tests {
         for stride in [1, 2] {
             let options = TimeConvolutionOptions { kernel_size: 3, stride, padding: [1, 1] };
             let case = Case { x: [16, 50, 65], filters: 67, options };
-            let passes = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-                pool.expect("threads can be started").install(|| passes(&case, true))
-            };
+            let passes = |threads| team::with_threads(threads, || passes(&case, true));
             InstructionSet::for_each(|set| {
                 assert!(passes(1) == passes(3), "{set:?}, stride {stride}");
             });

@@ -30,5 +30,4 @@ pub use embedding::{Embedding, Encoded};
 pub use loss::TargetBatch;
 pub use model::{InputSpec, Losses, Model, ModelSpec, OutputSpec};
 pub use optimizer::{AdamW, AdamWConfig};
-pub use sensorium_kernels::on_worker;
 pub use weights::WeightsError;

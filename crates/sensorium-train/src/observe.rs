@@ -2,8 +2,8 @@
 
 use crate::history::EpochRecord;
 
-/// Hears how training goes, on the thread that trains, and may ask it to stop.
-pub trait Observer: Send {
+/// Hears how training goes and may ask it to stop.
+pub trait Observer {
     /// Something happened.
     fn on(&mut self, event: Event<'_>);
 

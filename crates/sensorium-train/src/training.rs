@@ -16,7 +16,7 @@ use sensorium_core::Seed;
 use sensorium_metrics::{COMBINED, MetricValues, judge as metrics_of};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
-use sensorium_model::{AdamW, AdamWConfig, on_worker};
+use sensorium_model::{AdamW, AdamWConfig};
 use sensorium_table::Splits;
 
 use crate::checkpoint::{Checkpoint, Progress, State};
@@ -120,10 +120,6 @@ impl<'a> Training<'a> {
     /// [`TrainError`] where a cell can no longer be read, the loss is no longer a number, or the
     /// checkpoint cannot be read or written.
     pub fn run(&self, begin: Begin, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
-        on_worker(|| self.run_here(begin, observer))
-    }
-
-    fn run_here(&self, begin: Begin, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let mut state = self.begin(begin)?;
         observer.on(Event::Start {
             epoch: state.progress.epoch,

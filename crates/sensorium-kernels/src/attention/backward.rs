@@ -4,8 +4,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::{Attention, Sizes};
 use crate::dropout::Pattern;
 use crate::instruction_set::for_instruction_sets;
@@ -16,6 +14,7 @@ use crate::product::packed_columns::PackedColumns;
 use crate::product::resident::{LeftPanels, Order, Place, panel_height};
 use crate::scratch::{Shared, with_scratch};
 use crate::sums::{LANES, accumulate, total};
+use crate::team;
 
 /// Keys that are taken at once: whole tiles of every instruction set.
 const KEYS: usize = 128;
@@ -41,7 +40,7 @@ pub(super) fn all(attention: &Attention, passed: &Passed<'_>, gradients: [Shared
     if sizes.pairs() * sizes.work() < PARALLEL {
         (0..sizes.pairs()).for_each(task);
     } else {
-        (0..sizes.pairs()).into_par_iter().for_each(task);
+        team::for_each(sizes.pairs(), task);
     }
 }
 

@@ -5,8 +5,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::{Attention, Sizes};
 use crate::dropout::Pattern;
 use crate::instruction_set::for_instruction_sets;
@@ -15,6 +13,7 @@ use crate::product::packed::{PackedRows, View};
 use crate::product::packed_columns::PackedColumns;
 use crate::product::resident::{LeftPanels, Order, Place, panel_height};
 use crate::scratch::{Shared, with_scratch};
+use crate::team;
 
 /// Keys whose scores are held at once: whole panels of every instruction set, and as many as fit
 /// half of the second-level cache with a block of queries.
@@ -42,18 +41,18 @@ pub(super) fn all(
             pair.read(first, output, logarithms);
         }
     };
-    let tasks = 0..sizes.pairs() * tasks_of_pair;
+    let tasks = sizes.pairs() * tasks_of_pair;
     if sizes.pairs() * sizes.work() < PARALLEL {
-        tasks.for_each(task);
+        (0..tasks).for_each(task);
     } else {
-        tasks.into_par_iter().for_each(task);
+        team::for_each(tasks, task);
     }
 }
 
 /// The queries of a task: all of a pair, or fewer where there are more threads than pairs. No
 /// number of the result depends on it.
 fn queries_each(sizes: Sizes) -> usize {
-    let tasks_of_pair = (2 * rayon::current_num_threads()).div_ceil(sizes.pairs());
+    let tasks_of_pair = (2 * team::num_threads()).div_ceil(sizes.pairs());
     sizes.queries.div_ceil(tasks_of_pair).next_multiple_of(QUERIES)
 }
 
@@ -206,9 +205,7 @@ impl<'a> Readable<'a> {
         let place = |query: usize| query.saturating_sub(self.first_query).min(queries);
         let start = if self.causal { place(self.first_key + key) } else { 0 };
         match self.own.get(key) {
-            Some(own) => {
-                [start..place(own.start).max(start), place(own.end).max(start)..queries]
-            }
+            Some(own) => [start..place(own.start).max(start), place(own.end).max(start)..queries],
             None => [start..queries, queries..queries],
         }
     }

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::instruction_set::InstructionSet;
+use crate::team;
 use crate::testkit::{assert_same_passes, passes, random};
 
 #[derive(Clone, Debug)]
@@ -131,7 +132,16 @@ proptest! {
 #[test]
 fn a_query_that_may_read_no_key_gets_zeros_and_sends_no_gradient() {
     let present = Some([true, true, false, false].to_vec());
-    let case = Case { rows: 2, heads: 1, queries: 3, tokens: 2, width: 4, causal: false, groups: vec![], present };
+    let case = Case {
+        rows: 2,
+        heads: 1,
+        queries: 3,
+        tokens: 2,
+        width: 4,
+        causal: false,
+        groups: vec![],
+        present,
+    };
     InstructionSet::for_each(|set| {
         let passes = passes(&case.inputs(), |sides| case.ours(sides));
         for (pass, numbers) in passes.iter().enumerate() {
@@ -155,9 +165,8 @@ fn the_number_of_threads_changes_no_bit() {
         present: None,
     };
     let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.expect("threads can be started");
-        let passes = pool.install(|| passes(&case.inputs(), |sides| case.ours(sides)));
+        let passes =
+            team::with_threads(threads, || passes(&case.inputs(), |sides| case.ours(sides)));
         passes.concat().iter().map(|number| number.to_bits()).collect::<Vec<_>>()
     };
     InstructionSet::for_each(|set| {

@@ -659,8 +659,7 @@ mod tests {
     #[test]
     fn the_number_of_threads_changes_no_bit() {
         let run = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
+            crate::team::with_threads(threads, || {
                 let case = Case::new([3, 5, 70, 50], true);
                 let (x, gamma, beta, residual) = case.inputs();
                 let options = BatchNormOptions { relu: true, ..BatchNormOptions::default() };

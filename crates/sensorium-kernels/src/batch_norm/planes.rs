@@ -6,14 +6,13 @@
 
 use std::marker::PhantomData;
 
-use rayon::prelude::*;
-
 use super::Passed;
 use super::affine::{Affine, Mask, Slope, Sums};
 use crate::array::Array;
 use crate::instruction_set::for_instruction_sets;
 use crate::scratch::{Shared, written};
 use crate::sums::{LANES, Moments, accumulate, totals};
+use crate::team;
 
 /// About as many numbers as a piece has: with a gradient and an output a first-level cache full.
 const PIECE: usize = 2_048;
@@ -112,7 +111,7 @@ impl Planes {
     fn by_channel<R: Send>(self, work: impl Fn(Channel) -> R + Sync) -> Vec<R> {
         let work = |index| work(Channel { planes: self, index });
         if self.is_parallel() {
-            (0..self.channels).into_par_iter().map(work).collect()
+            team::map(self.channels, work)
         } else {
             (0..self.channels).map(work).collect()
         }
@@ -216,11 +215,11 @@ impl Channel {
                 len: len_each.min(len - first),
             })
         };
-        let pieces = 0..rows.div_ceil(rows_each) * in_plane;
+        let pieces = rows.div_ceil(rows_each) * in_plane;
         if channels < FEW_CHANNELS && self.planes.is_parallel() {
-            pieces.into_par_iter().map(piece).collect()
+            team::map(pieces, piece)
         } else {
-            pieces.map(piece).collect()
+            (0..pieces).map(piece).collect()
         }
     }
 }

@@ -3,12 +3,11 @@
 //! Rows are taken in groups whose size depends on the shape alone: sums are made in 32 bits inside
 //! a group and in 64 bits over the groups, so that they do not depend on the number of threads.
 
-use rayon::prelude::*;
-
 use super::affine::{Affine, Slope, Sums};
 use crate::instruction_set::for_instruction_sets;
 use crate::scratch::{Shared, written};
 use crate::sums::Moments;
+use crate::team;
 
 /// About as many numbers as a group has: with a gradient a first-level cache full.
 const GROUP: usize = 4_096;
@@ -124,11 +123,11 @@ impl<'a> Rows<'a> {
             let present = self.present.map(|present| &present[rows.clone()]);
             work(Group { start: rows.start, rows: rows.len(), channels: self.channels, present })
         };
-        let groups = 0..self.rows.div_ceil(rows_each);
+        let groups = self.rows.div_ceil(rows_each);
         if self.rows * self.channels < PARALLEL {
-            groups.map(group).collect()
+            (0..groups).map(group).collect()
         } else {
-            groups.into_par_iter().map(group).collect()
+            team::map(groups, group)
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Convolutions of each channel by itself, line by line.
 
-use rayon::prelude::*;
-
 use super::Shape;
 use super::output::Epilogue;
 use crate::instruction_set::for_instruction_sets;
+use crate::team;
 
 /// # Shapes
 ///
@@ -17,7 +16,8 @@ pub(super) fn forward(
     values: &mut [f32],
 ) {
     let [from, to] = [shape.input, shape.output].map(|size| size[0] * size[1]);
-    values.par_chunks_mut(to).zip(x.par_chunks(from)).enumerate().for_each(|(index, (map, x))| {
+    team::chunks_mut(values, to, |index, map| {
+        let x = &x[index * from..][..from];
         let channel = index % shape.channels[1];
         map.fill(0.0);
         for_each_line(shape, weight_of(shape, weight, channel), |line| {
@@ -31,15 +31,14 @@ pub(super) fn forward(
 /// As [`super::input_gradient::input_gradient`]; `values` are zeros.
 pub(super) fn input_gradient(shape: &Shape, weight: &[f32], dy: &[f32], values: &mut [f32]) {
     let [from, to] = [shape.input, shape.output].map(|size| size[0] * size[1]);
-    values.par_chunks_mut(from).zip(dy.par_chunks(to)).enumerate().for_each(
-        |(index, (map, dy))| {
-            let channel = index % shape.channels[1];
-            for_each_line(shape, weight_of(shape, weight, channel), |line| {
-                let Line { number, input, output, .. } = line;
-                spread_scaled(&mut map[input], &dy[output], number, line.stride);
-            });
-        },
-    );
+    team::chunks_mut(values, from, |index, map| {
+        let dy = &dy[index * to..][..to];
+        let channel = index % shape.channels[1];
+        for_each_line(shape, weight_of(shape, weight, channel), |line| {
+            let Line { number, input, output, .. } = line;
+            spread_scaled(&mut map[input], &dy[output], number, line.stride);
+        });
+    });
 }
 
 /// As [`super::weight_gradient::weight_gradient`].
@@ -48,7 +47,7 @@ pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> 
     let channels = shape.channels[1];
     let mut gradient = vec![0.0; channels * shape.taps()];
     let zeros = vec![0.0; shape.taps()];
-    gradient.par_chunks_mut(shape.taps()).enumerate().for_each(|(channel, gradient)| {
+    team::chunks_mut(&mut gradient, shape.taps(), |channel, gradient| {
         for row in 0..shape.rows {
             let map = row * channels + channel;
             let (x, dy) = (&x[map * from..][..from], &dy[map * to..][..to]);

@@ -6,14 +6,13 @@
 //! so each number of the kernel is a product over the same copy of the input, read from another
 //! place.
 
-use rayon::prelude::*;
-
 use super::{Shape, depthwise, winograd, winograd_weights};
 use crate::operation::Mode;
 use crate::product::interleave::interleave;
 use crate::product::left::Left;
 use crate::product::packed::{PackedRows, View};
 use crate::product::tile::{Strip, Tiles};
+use crate::team;
 
 /// Places that are summed before the next tile, so that what they read stays in the caches.
 const PLACES: usize = 256;
@@ -46,17 +45,14 @@ pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> 
 fn group_gradient(shape: &Shape, x: &[f32], dy: &[f32], group: usize, gradient: &mut [f32]) {
     let [inputs, outputs] = shape.group_channels();
     let layout = Layout::new(shape, inputs);
-    let rows: Vec<(PackedRows, Vec<f32>)> = (0..shape.rows)
-        .into_par_iter()
-        .map(|row| {
-            let places = shape.output[0] * shape.output[1];
-            let first = (row * shape.channels[1] + group * outputs) * places;
-            let left = PackedRows::of(View::dense(&dy[first..], outputs, places));
-            let map = shape.input[0] * shape.input[1];
-            let first = (row * shape.channels[0] + group * inputs) * map;
-            (left, layout.copy(shape, &x[first..][..inputs * map]))
-        })
-        .collect();
+    let rows: Vec<(PackedRows, Vec<f32>)> = team::map(shape.rows, |row| {
+        let places = shape.output[0] * shape.output[1];
+        let first = (row * shape.channels[1] + group * outputs) * places;
+        let left = PackedRows::of(View::dense(&dy[first..], outputs, places));
+        let map = shape.input[0] * shape.input[1];
+        let first = (row * shape.channels[0] + group * inputs) * map;
+        (left, layout.copy(shape, &x[first..][..inputs * map]))
+    });
 
     // Of the shape alone: the order of the sums must not depend on the threads.
     let parts = PARTS.div_ceil(layout.tiles.len()).min(shape.rows);
@@ -64,16 +60,13 @@ fn group_gradient(shape: &Shape, x: &[f32], dy: &[f32], group: usize, gradient: 
     let tasks: Vec<(usize, usize)> = (0..layout.tiles.len())
         .flat_map(|tile| (0..shape.rows.div_ceil(rows_each)).map(move |part| (tile, part)))
         .collect();
-    let sums: Vec<Vec<f32>> = tasks
-        .par_iter()
-        .with_max_len(1)
-        .map(|&(tile, part)| {
-            let rows = &rows[part * rows_each..shape.rows.min((part + 1) * rows_each)];
-            layout.sums(shape, &layout.tiles[tile], rows)
-        })
-        .collect();
+    let sums: Vec<Vec<f32>> = team::map(tasks.len(), |task| {
+        let (tile, part) = tasks[task];
+        let rows = &rows[part * rows_each..shape.rows.min((part + 1) * rows_each)];
+        layout.sums(shape, &layout.tiles[tile], rows)
+    });
     let each = inputs * shape.taps();
-    gradient.par_chunks_mut(each).enumerate().for_each(|(output, gradient)| {
+    team::chunks_mut(gradient, each, |output, gradient| {
         for (&(tile, _), sums) in tasks.iter().zip(&sums) {
             let sums = &sums[output * layout.width..][..layout.width];
             layout.tiles[tile].add(shape, layout.width, sums, gradient);

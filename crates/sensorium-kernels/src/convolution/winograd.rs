@@ -11,8 +11,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::Shape;
 use super::output::Epilogue;
 use crate::operation::Mode;
@@ -20,6 +18,7 @@ use crate::product::interleave::{interleave, interleave_to};
 use crate::product::resident::{LeftPanels, Order, Place, panel_height};
 use crate::product::tile::Tiles;
 use crate::scratch::{Aligned, Shared, with_scratch};
+use crate::team;
 use crate::vector::{Vector, for_vectors};
 
 /// Outputs along a side of a tile, inputs along it, and numbers of a transformed tile.
@@ -85,7 +84,7 @@ impl Kernels {
         let mut values = Aligned::zeros(NUMBERS * number);
         let target = Shared::new(values.values_mut());
         let parts = steps.div_ceil(STEPS);
-        (0..panels * parts).into_par_iter().for_each(|task| {
+        team::for_each(panels * parts, |task| {
             let (panel, part) = (task / parts, task % parts);
             let some = part * STEPS..steps.min((part + 1) * STEPS);
             with_scratch(9 * STEPS * tiles.columns, |kernels| {
@@ -248,7 +247,7 @@ const TILES: usize = 28;
 pub(super) fn convolve(maps: &Maps<'_>, kernels: &Kernels) {
     let lines = maps.rows * maps.grid[0];
     let each = lines_each(maps, lines);
-    (0..lines.div_ceil(each)).into_par_iter().with_max_len(1).for_each(|block| {
+    team::for_each(lines.div_ceil(each), |block| {
         let first = block * each;
         Block::new(maps, kernels, first..lines.min(first + each)).convolve();
     });
@@ -260,7 +259,7 @@ fn lines_each(maps: &Maps<'_>, lines: usize) -> usize {
     let tiles = (BLOCK / (NUMBERS * inputs)).max(TILES);
     let most = (tiles / maps.grid[1]).max(1);
     let least = TILES.div_ceil(maps.grid[1]);
-    most.min(lines.div_ceil(rayon::current_num_threads() * 2).max(least))
+    most.min(lines.div_ceil(team::num_threads() * 2).max(least))
 }
 
 /// Lines of tiles that are convolved at once, with channels side by side.

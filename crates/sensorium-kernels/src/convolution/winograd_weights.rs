@@ -7,13 +7,12 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::Shape;
 use super::winograd::{IN, NUMBERS, OUT, input_column};
 use crate::product::interleave::interleave;
 use crate::product::tile::{Strip, Tiles};
 use crate::scratch::{Aligned, with_scratch};
+use crate::team;
 use crate::vector::{Vector, for_vectors};
 
 /// Tiles that are summed at once, so that their inputs stay in the second-level cache.
@@ -34,8 +33,7 @@ pub(super) fn group_gradient(
     gradient: &mut [f32],
 ) {
     let layout = Layout::new(shape);
-    let rows: Vec<Row> =
-        (0..shape.rows).into_par_iter().map(|row| layout.row(shape, x, dy, group, row)).collect();
+    let rows: Vec<Row> = team::map(shape.rows, |row| layout.row(shape, x, dy, group, row));
 
     // Of the shape alone: the order of the sums must not depend on the threads.
     let blocks = layout.inputs.div_ceil(layout.width);
@@ -44,16 +42,13 @@ pub(super) fn group_gradient(
     let tasks: Vec<(usize, usize)> = (0..blocks)
         .flat_map(|block| (0..shape.rows.div_ceil(rows_each)).map(move |part| (block, part)))
         .collect();
-    let sums: Vec<Aligned> = tasks
-        .par_iter()
-        .with_max_len(1)
-        .map(|&(block, part)| {
-            let rows = &rows[part * rows_each..shape.rows.min((part + 1) * rows_each)];
-            layout.sums(rows, block)
-        })
-        .collect();
+    let sums: Vec<Aligned> = team::map(tasks.len(), |task| {
+        let (block, part) = tasks[task];
+        let rows = &rows[part * rows_each..shape.rows.min((part + 1) * rows_each)];
+        layout.sums(rows, block)
+    });
 
-    gradient.par_chunks_mut(layout.inputs * 9).enumerate().for_each(|(output, gradient)| {
+    team::chunks_mut(gradient, layout.inputs * 9, |output, gradient| {
         let parts = sums.len() / blocks;
         for (block, sums) in sums.chunks_exact(parts).enumerate() {
             layout.add(sums, output, block, gradient);

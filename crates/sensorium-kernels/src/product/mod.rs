@@ -10,8 +10,8 @@ pub(crate) mod tile;
 
 use burn::tensor::Tensor;
 
-use self::multiply::{MatrixColumns, MatrixOutput, multiply};
 use self::left::rows_of;
+use self::multiply::{MatrixColumns, MatrixOutput, multiply};
 use self::packed::View;
 use crate::array::Array;
 use crate::operation::{Mode, Operation, apply, runs_here};

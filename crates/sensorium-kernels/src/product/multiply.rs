@@ -5,14 +5,13 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::interleave::interleave;
 use super::left::{Left, Panel};
 use super::packed::View;
 use super::packed_columns::PackedColumns;
 use super::tile::{Strip, Tiles};
 use crate::scratch::{Shared, with_scratch};
+use crate::team;
 
 /// Steps that are summed before the next block of the right side: a panel of so many steps and
 /// one tile wide stays in the first-level cache.
@@ -112,12 +111,7 @@ pub(crate) fn multiply<C: Columns>(left: &dyn Left, right: &C, output: &impl Out
     }
 }
 
-fn multiply_blocks<C: Columns>(
-    left: &dyn Left,
-    right: &C,
-    output: &impl Output,
-    blocks: &Blocks,
-) {
+fn multiply_blocks<C: Columns>(left: &dyn Left, right: &C, output: &impl Output, blocks: &Blocks) {
     let run = |index: usize| {
         let (panels, columns) = blocks.at(index);
         multiply_block(left, right, output, panels, columns);
@@ -125,7 +119,7 @@ fn multiply_blocks<C: Columns>(
     if blocks.len() == 1 {
         run(0);
     } else {
-        (0..blocks.len()).into_par_iter().with_max_len(1).for_each(run);
+        team::for_each(blocks.len(), run);
     }
 }
 
@@ -146,7 +140,7 @@ impl Blocks {
             num_columns,
             columns_each: COLUMNS.min(num_columns.next_multiple_of(tile)),
         };
-        let threads = rayon::current_num_threads();
+        let threads = team::num_threads();
         if left.rows() * left.depth() * num_columns < PARALLEL || threads == 1 {
             // One thread still goes block by block.
             return whole;

@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::interleave::interleave;
-use super::resident::{LeftPanels, Order};
 use super::left::{Left, Panel};
+use super::resident::{LeftPanels, Order};
 use super::tile::{Rows, Tiles};
 use crate::scratch::Aligned;
+use crate::team;
 
 /// A matrix somewhere in an array.
 #[derive(Clone, Copy, Debug)]
@@ -69,16 +68,16 @@ impl PackedRows {
     ) -> Self {
         let tiles = Tiles::current();
         let height = tiles.rows();
-        let one = |(index, panel): (usize, &mut [f32])| {
+        let one = |index: usize, panel: &mut [f32]| {
             let first = index * height;
             pack(first..rows.min(first + height), panel);
         };
         let len = (height * depth).max(1);
         let write = |panels: &mut [f32]| {
             if rows * depth < PARALLEL {
-                panels.chunks_mut(len).enumerate().for_each(one);
+                panels.chunks_mut(len).enumerate().for_each(|(index, panel)| one(index, panel));
             } else {
-                panels.par_chunks_mut(len).enumerate().for_each(one);
+                team::chunks_mut(panels, len, one);
             }
         };
         // SAFETY: `pack` writes every number of its panel.

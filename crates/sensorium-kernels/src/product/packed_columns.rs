@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::multiply::{Columns, InPlace, MatrixColumns};
 use super::packed::{PARALLEL, View};
 use super::tile::Tiles;
 use crate::scratch::Aligned;
+use crate::team;
 
 /// Columns of the right side of a product, in panels as wide as a tile: for each panel, all its
 /// steps, and for each step one number for each of its columns.
@@ -31,7 +30,7 @@ impl PackedColumns {
         let width = tiles.columns;
         let len = width * depth;
         let num_panels = columns.div_ceil(width);
-        let pack = |(index, panel): (usize, &mut [f32])| {
+        let pack = |index: usize, panel: &mut [f32]| {
             let (first, last) = (index * width, columns.min((index + 1) * width));
             if last - first < width {
                 panel.fill(0.0);
@@ -40,9 +39,10 @@ impl PackedColumns {
         };
         let write = |panels: &mut [f32]| {
             if columns * depth < PARALLEL {
-                panels.chunks_exact_mut(len).enumerate().for_each(pack);
+                let panels = panels.chunks_exact_mut(len).enumerate();
+                panels.for_each(|(index, panel)| pack(index, panel));
             } else {
-                panels.par_chunks_exact_mut(len).enumerate().for_each(pack);
+                team::chunks_mut(panels, len, pack);
             }
         };
         // SAFETY: `Columns::pack` writes the numbers of all columns that there are, and the others

@@ -1,7 +1,5 @@
 //! From the last step back to the first, and the gradient of the weights over all steps.
 
-use rayon::prelude::*;
-
 use super::{Cell, Direction, Rest, Sequence, Sizes, StepBack, vector};
 use crate::instruction_set::for_instruction_sets;
 use crate::product::interleave::interleave;
@@ -10,6 +8,7 @@ use crate::product::packed::{PackedRows, View};
 use crate::product::packed_columns::PackedColumns;
 use crate::product::resident::{LeftPanels, Order, Place, panel_height};
 use crate::scratch::{with_scratch, written};
+use crate::team;
 
 /// What the forward pass left behind, as in [`super::forward::Passed`].
 pub(super) struct Passed<'a> {
@@ -60,7 +59,8 @@ pub(super) fn all<C: Cell>(
     gates: &mut Gates,
 ) {
     let width = sequence.sizes.width;
-    let weight = PackedColumns::of_matrix(View::dense(weight, width, C::GATES * width).transposed());
+    let weight =
+        PackedColumns::of_matrix(View::dense(weight, width, C::GATES * width).transposed());
     let shared = Shared { sequence, passed, gradient, weight };
     shared.run(&mut gates.shared, &mut gates.own);
 }
@@ -78,7 +78,7 @@ impl<C: Cell> Shared<'_, C> {
                 own: own.deal(each * steps * C::OWN * width),
             })
             .collect();
-        parts.into_par_iter().with_max_len(1).for_each(|part| self.run_rows(part));
+        team::each(parts, |part| self.run_rows(part));
     }
 
     fn run_rows(&self, mut part: Rows<'_>) {

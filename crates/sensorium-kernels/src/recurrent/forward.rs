@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::{Cell, Rest, Sequence, Sizes, Step};
 use crate::array::Array;
 use crate::kept::{Purpose, kept};
@@ -13,6 +11,7 @@ use crate::product::packed::View;
 use crate::product::packed_columns::PackedColumns;
 use crate::product::resident::{LeftPanels, Order, Place, panel_height};
 use crate::scratch::{with_scratch, written};
+use crate::team;
 
 /// What a pass leaves behind.
 pub(super) struct Passed {
@@ -104,7 +103,7 @@ impl<C: Cell> Shared<'_, C> {
                 own: own.deal(each * self.memory.own * C::OWN * width),
             })
             .collect();
-        parts.into_par_iter().with_max_len(1).for_each(|part| self.run_rows(part));
+        team::each(parts, |part| self.run_rows(part));
     }
 
     fn run_rows(&self, mut part: Rows<'_>) {

@@ -26,6 +26,7 @@ pub use self::lstm::lstm;
 use self::reference::Reference;
 use crate::array::Array;
 use crate::operation::{Mode, Operation, apply, runs_here};
+use crate::team;
 
 /// The way in which a recurrent layer reads time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +153,7 @@ impl Sizes {
         if self.rows * self.steps * self.width * self.width * C::GATES < PARALLEL {
             return self.rows;
         }
-        self.rows.div_ceil(rayon::current_num_threads())
+        self.rows.div_ceil(team::num_threads())
     }
 }
 

@@ -6,6 +6,7 @@ use super::gru::Gru;
 use super::lstm::Lstm;
 use super::*;
 use crate::instruction_set::InstructionSet;
+use crate::team;
 use crate::testkit::{assert_close, assert_same_passes, passes, random};
 
 type Layer = fn(Tensor<3>, Tensor<2>, Tensor<1>, Option<Tensor<2>>, Direction) -> Tensor<3>;
@@ -96,10 +97,9 @@ fn the_number_of_threads_changes_no_bit() {
     for (name, ours, _, gates) in LAYERS {
         InstructionSet::for_each(|set| {
             let on = |threads: usize| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
                 let run = |inputs: &[Tensor<1>]| case.run(ours, gates, inputs);
-                let pool = pool.expect("threads can be started");
-                let passes = pool.install(|| passes(&case.inputs(gates), run)).concat();
+                let passes = team::with_threads(threads, || passes(&case.inputs(gates), run));
+                let passes = passes.concat();
                 passes.iter().map(|number| number.to_bits()).collect::<Vec<_>>()
             };
             let want = on(1);
