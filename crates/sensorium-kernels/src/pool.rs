@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::array::Array;
 use crate::instruction_set::for_instruction_sets;
 use crate::operation::{Mode, Operation, apply, runs_here};
-use crate::scratch::with_scratch;
+use crate::scratch::{with_scratch, written};
 use crate::sums::{LANES, accumulate, total};
 use crate::team;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
@@ -189,9 +189,15 @@ impl Windows {
         [height, width]: [usize; 2],
         work: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Array {
-        let planes = self.rows * self.channels;
-        let mut values = vec![0.0; planes * height * width];
-        by_plane(&mut values, height * width, self.places()[0], work);
+        let len = self.rows * self.channels * height * width;
+        // Zeros just before they are changed, while the cache has them.
+        let work = |index: usize, plane: &mut [f32]| {
+            plane.fill(0.0);
+            work(index, plane);
+        };
+        let write = |values: &mut [f32]| by_plane(values, height * width, self.places()[0], work);
+        // SAFETY: every number is of one plane, which is filled.
+        let values = unsafe { written(len, write) };
         Array::new(values, &[self.rows, self.channels, height, width])
     }
 }

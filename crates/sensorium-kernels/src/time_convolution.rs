@@ -17,7 +17,9 @@ use crate::linear::column_sums;
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::product::interleave::interleave;
 use crate::product::left::{Left, Panel, is_crowded, rows_of};
-use crate::product::multiply::{Columns, MatrixColumns, MatrixOutput, Output, multiply};
+use crate::product::multiply::{
+    Columns, InPlace, MatrixColumns, MatrixOutput, Output, columns_in_place, multiply,
+};
 use crate::product::packed::{PackedRows, View};
 use crate::product::packed_columns::PackedColumns;
 use crate::product::product;
@@ -317,6 +319,10 @@ impl Columns for Windows<'_> {
         self.options.size * self.width
     }
 
+    fn run(&self) -> usize {
+        self.options.outputs
+    }
+
     fn block(&self, _: Range<usize>) {}
 
     fn pack(
@@ -332,6 +338,23 @@ impl Columns for Windows<'_> {
             MatrixColumns(self.of_row(row)).pack(&mut (), first, width, windows, part);
             panel = rest;
         }
+    }
+
+    fn in_place(
+        &self,
+        first: usize,
+        width: usize,
+        steps: Range<usize>,
+        reads: usize,
+    ) -> Option<InPlace<'_>> {
+        let outputs = self.options.outputs;
+        if !(steps.start.is_multiple_of(outputs) && steps.len().is_multiple_of(outputs)) {
+            return None;
+        }
+        let row = self.of_row(steps.start / outputs);
+        let runs = [steps.len() / outputs, self.length * self.width];
+        let of_row = columns_in_place(row, first, width, 0..outputs, reads)?;
+        Some(InPlace { runs, ..of_row })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What encoders hand to the combiner.
 
 use burn::tensor::{Bool, Tensor};
+use sensorium_kernels::fill_absent;
 
 /// What an encoder makes of the present rows.
 #[derive(Clone, Debug)]
@@ -56,8 +57,7 @@ impl Embedding {
 
     /// `tokens` with zeros where masked, whatever they held there: `[B, T, D]`.
     pub(crate) fn clean_tokens(&self) -> Tensor<3> {
-        let absent = self.mask.clone().bool_not().unsqueeze_dim::<3>(2);
-        self.tokens.clone().mask_fill(absent.expand(self.tokens.dims()), 0.0)
+        fill_absent(self.tokens.clone(), self.mask.clone().float(), 0.0)
     }
 }
 

@@ -13,6 +13,7 @@ use super::{Shape, depthwise};
 use crate::operation::Mode;
 use crate::product::multiply::multiply;
 use crate::product::packed::PackedRows;
+use crate::scratch::written;
 
 /// # Shapes
 ///
@@ -21,19 +22,26 @@ use crate::product::packed::PackedRows;
 /// - returns: `[B, C, input]`
 pub(super) fn input_gradient(shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
     let [height, width] = shape.input;
+    let len = shape.rows * shape.channels[0] * height * width;
+    let by_tiles = !shape.is_depthwise()
+        && winograd::suits(shape, shape.input, Mode::Training)
+        && shape.options.padding.iter().flatten().all(|&padding| padding <= 2);
+    if by_tiles {
+        let write = |values: &mut [f32]| {
+            for group in 0..shape.options.groups {
+                tiles_gradient(shape, weight, dy, group, values);
+            }
+        };
+        // SAFETY: tiles cover the maps of every group.
+        return unsafe { written(len, write) };
+    }
     // Zeros: places that no kernel reads have no gradient.
-    let mut values = vec![0.0; shape.rows * shape.channels[0] * height * width];
+    let mut values = vec![0.0; len];
     if shape.is_depthwise() {
         depthwise::input_gradient(shape, weight, dy, &mut values);
         return values;
     }
-    let by_tiles = winograd::suits(shape, shape.input, Mode::Training)
-        && shape.options.padding.iter().flatten().all(|&padding| padding <= 2);
     for group in 0..shape.options.groups {
-        if by_tiles {
-            tiles_gradient(shape, weight, dy, group, &mut values);
-            continue;
-        }
         for first in remainders(shape) {
             remainder_gradient(shape, weight, dy, group, first, &mut values);
         }

@@ -81,18 +81,21 @@ impl Kernels {
         let tiles = Tiles::current();
         let panels = rows.div_ceil(tiles.columns);
         let number = panels * steps * tiles.columns;
-        let mut values = Aligned::zeros(NUMBERS * number);
-        let target = Shared::new(values.values_mut());
         let parts = steps.div_ceil(STEPS);
-        team::for_each(panels * parts, |task| {
-            let (panel, part) = (task / parts, task % parts);
-            let some = part * STEPS..steps.min((part + 1) * STEPS);
-            with_scratch(9 * STEPS * tiles.columns, |kernels| {
-                gather(weight, layout, panel * tiles.columns, some.clone(), kernels);
-                let first = (panel * steps + some.start) * tiles.columns;
-                transform_kernels(kernels, target, first, number, some.len());
+        let write = |values: &mut [f32]| {
+            let target = Shared::new(values);
+            team::for_each(panels * parts, |task| {
+                let (panel, part) = (task / parts, task % parts);
+                let some = part * STEPS..steps.min((part + 1) * STEPS);
+                with_scratch(9 * STEPS * tiles.columns, |kernels| {
+                    gather(weight, layout, panel * tiles.columns, some.clone(), kernels);
+                    let first = (panel * steps + some.start) * tiles.columns;
+                    transform_kernels(kernels, target, first, number, some.len());
+                });
             });
-        });
+        };
+        // SAFETY: the tasks write every number of all panels and steps.
+        let values = unsafe { Aligned::written(NUMBERS * number, write) };
         Self { values, layout, tiles }
     }
 

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::Shape;
 use super::winograd::{IN, NUMBERS, OUT, input_column};
+use crate::instruction_set::for_instruction_sets;
 use crate::product::interleave::interleave;
 use crate::product::tile::{Strip, Tiles};
 use crate::scratch::{Aligned, with_scratch};
@@ -189,11 +190,11 @@ impl Layout {
                 line.iter_mut().zip(sums).for_each(|(line, sum)| *line += sum);
             }
         }
+        let mut kernels = [[0.0; WIDEST]; 9];
+        kernel_gradients(&lines, &mut kernels);
         for (lane, channel) in cut(block, self.width, self.inputs).enumerate() {
             let kernel = &mut gradient[channel * 9..][..9];
-            kernel.copy_from_slice(&kernel_gradient(&std::array::from_fn(|number| {
-                lines[number][lane]
-            })));
+            kernel.iter_mut().zip(&kernels).for_each(|(number, lanes)| *number = lanes[lane]);
         }
     }
 }
@@ -203,23 +204,36 @@ fn cut(index: usize, each: usize, all: usize) -> Range<usize> {
     index * each..all.min((index + 1) * each)
 }
 
-/// Gᵀ s G.
-fn kernel_gradient(numbers: &[f32; NUMBERS]) -> [f32; 9] {
-    let mut half = [[0.0; IN]; 3];
-    for across in 0..IN {
-        let column = gradient_column(std::array::from_fn(|down| numbers[down * IN + across]));
-        for (half, value) in half.iter_mut().zip(column) {
-            half[across] = value;
+for_instruction_sets! {
+    /// Gᵀ s G of every lane.
+    fn kernel_gradients(numbers: &[[f32; WIDEST]; NUMBERS], kernels: &mut [[f32; WIDEST]; 9]) {
+        let mut half = [[0.0; WIDEST]; 3 * IN];
+        for across in 0..IN {
+            let column = std::array::from_fn(|down| &numbers[down * IN + across]);
+            gradient_column(column, &mut half, [across, IN]);
+        }
+        for down in 0..3 {
+            let row = std::array::from_fn(|across| &half[down * IN + across]);
+            gradient_column(row, kernels, [down * 3, 1]);
         }
     }
-    let rows = half.map(gradient_column);
-    std::array::from_fn(|index| rows[index / 3][index % 3])
 }
 
-/// Gᵀ s.
-fn gradient_column([a, b, c, d, e, f]: [f32; IN]) -> [f32; 3] {
-    let (sum, wide) = (b + c, d + e);
-    [a / 4.0 - sum / 6.0 + wide / 24.0, (c - b) / 6.0 + (d - e) / 12.0, f - sum / 6.0 + wide / 6.0]
+/// Gᵀ s of every lane, to three places of which `[first, step]` says where they are.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the caller has the instruction set, this has not")]
+fn gradient_column(
+    [a, b, c, d, e, f]: [&[f32; WIDEST]; IN],
+    to: &mut [[f32; WIDEST]],
+    [first, step]: [usize; 2],
+) {
+    for lane in 0..WIDEST {
+        let (sum, wide) = (b[lane] + c[lane], d[lane] + e[lane]);
+        let (turn, tilt) = (c[lane] - b[lane], d[lane] - e[lane]);
+        to[first][lane] = a[lane] / 4.0 - sum / 6.0 + wide / 24.0;
+        to[first + step][lane] = turn / 6.0 + tilt / 12.0;
+        to[first + 2 * step][lane] = f[lane] - sum / 6.0 + wide / 6.0;
+    }
 }
 
 for_vectors! {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::interleave::interleave;
-use super::left::{Left, Panel};
+use super::left::{Left, Panel, is_crowded};
 use super::packed::View;
 use super::packed_columns::PackedColumns;
 use super::tile::{Strip, Tiles};
@@ -26,7 +26,7 @@ const PANELS: usize = 24;
 /// the rows of the left side.
 const SHARED: usize = 1 << 18;
 /// Panels of the left side for which rows of the right side are not worth packing.
-const FEW_READS: usize = 1;
+const FEW_READS: usize = 12;
 /// Products with fewer multiplications than this are not worth a second thread.
 const PARALLEL: usize = 1 << 22;
 
@@ -37,6 +37,12 @@ pub(crate) trait Columns: Sync {
 
     /// The number of columns.
     fn columns(&self) -> usize;
+
+    /// Steps that lie evenly apart and are followed by others that begin elsewhere; blocks of steps
+    /// are made of whole runs where those are not too long. 1 where all steps are alike.
+    fn run(&self) -> usize {
+        1
+    }
 
     /// Prepares a range of columns.
     fn block(&self, columns: Range<usize>) -> Self::Block;
@@ -74,6 +80,15 @@ pub(crate) struct InPlace<'a> {
     pub(crate) values: &'a [f32],
     /// Floats from step to step.
     pub(crate) step: usize,
+    /// Runs of steps, and floats from the first step of one to that of the next.
+    pub(crate) runs: [usize; 2],
+}
+
+impl<'a> InPlace<'a> {
+    /// Steps that lie evenly apart.
+    pub(crate) fn evenly(values: &'a [f32], step: usize) -> Self {
+        Self { values, step, runs: [1, 0] }
+    }
 }
 
 /// Where the output of a product goes.
@@ -103,7 +118,8 @@ pub(crate) fn multiply<C: Columns>(left: &dyn Left, right: &C, output: &impl Out
     }
     let blocks = Blocks::new(left, right.columns());
     let (width, reads) = (left.tiles().columns, blocks.panels_each);
-    if blocks.row_blocks() > 1 && right.in_place(0, width, 0..1, reads).is_none() {
+    let steps = 0..left.depth().min(block_depth(left.depth(), right.run()));
+    if blocks.row_blocks() > 1 && right.in_place(0, width, steps, reads).is_none() {
         // Once for all rather than once for each block of rows.
         multiply_blocks(left, &PackedColumns::of(right, left.depth()), output, &blocks);
     } else {
@@ -196,8 +212,7 @@ fn multiply_block<C: Columns>(
     let tiles = left.tiles();
     let width = tiles.columns;
     let num_tiles = columns.len().div_ceil(width);
-    // Blocks of about the same depth, so that the last is not a stump.
-    let depth = left.depth().div_ceil(left.depth().div_ceil(DEPTH));
+    let depth = block_depth(left.depth(), right.run());
     let mut block = right.block(columns.clone());
     with_scratch(num_tiles * depth * width, |packed| {
         for start in (0..left.depth()).step_by(depth) {
@@ -215,7 +230,7 @@ fn multiply_block<C: Columns>(
                     let tile_columns = first..columns.end.min(first + width);
                     let panel = right
                         .in_place(first, width, steps.clone(), panels.len())
-                        .unwrap_or(InPlace { values: panel, step: width });
+                        .unwrap_or_else(|| InPlace::evenly(panel, width));
                     for rows in part.clone().map(|index| left.panel(index)) {
                         let columns = tile_columns.clone();
                         multiply_tile(tiles, rows, panel, steps.clone(), output, columns);
@@ -226,6 +241,15 @@ fn multiply_block<C: Columns>(
     });
     let last = left.panel(panels.end - 1);
     output.finish(left.panel(panels.start).first..last.first + last.rows, columns);
+}
+
+/// The steps of a block.
+fn block_depth(depth: usize, run: usize) -> usize {
+    if (2..=DEPTH).contains(&run) {
+        return DEPTH / run * run;
+    }
+    // Blocks of about the same depth, so that the last is not a stump.
+    depth.div_ceil(depth.div_ceil(DEPTH))
 }
 
 fn multiply_tile(
@@ -239,9 +263,11 @@ fn multiply_tile(
     let width = tiles.columns;
     let multiply = tiles.of_rows_that_lie(rows.rows, rows.lie);
     let add = steps.start > 0;
-    assert!(right.values.len() >= (steps.len() - 1) * right.step + width);
-    let (right, right_step) = (right.values.as_ptr(), right.step);
-    let strip = Strip { right, len: steps.len(), right_step, ..rows.from_step(steps.start) };
+    let InPlace { values, step: right_step, runs: [runs, right_run] } = right;
+    let len = steps.len() / runs;
+    assert!(values.len() >= (runs - 1) * right_run + (len - 1) * right_step + width);
+    let left = rows.from_step(steps.start);
+    let strip = Strip { right: values.as_ptr(), len, right_step, runs, right_run, ..left };
     let row_range = rows.first..rows.first + rows.rows;
     let direct = (columns.len() == width)
         .then(|| output.direct(row_range.clone(), columns.clone()))
@@ -305,13 +331,23 @@ impl Columns for MatrixColumns<'_> {
         steps: Range<usize>,
         reads: usize,
     ) -> Option<InPlace<'_>> {
-        let View { values, columns, row_stride, column_stride, .. } = self.0;
-        let is_whole = column_stride == 1 && first + width <= columns;
-        (is_whole && reads <= FEW_READS).then(|| InPlace {
-            values: &values[steps.start * row_stride + first..],
-            step: row_stride,
-        })
+        columns_in_place(self.0, first, width, steps, reads)
     }
+}
+
+/// As [`Columns::in_place`] for a matrix.
+pub(crate) fn columns_in_place(
+    matrix: View<'_>,
+    first: usize,
+    width: usize,
+    steps: Range<usize>,
+    reads: usize,
+) -> Option<InPlace<'_>> {
+    let View { values, columns, row_stride, column_stride, .. } = matrix;
+    let is_whole = column_stride == 1 && first + width <= columns;
+    let is_read_well = reads == 1 || reads <= FEW_READS && !is_crowded(row_stride);
+    (is_whole && is_read_well)
+        .then(|| InPlace::evenly(&values[steps.start * row_stride + first..], row_stride))
 }
 
 /// Copies the columns of one step: always a number of whole registers, which a call to copy

@@ -79,6 +79,6 @@ impl Columns for PackedColumns {
         steps: Range<usize>,
         _: usize,
     ) -> Option<InPlace<'_>> {
-        Some(InPlace { values: self.panel(first, steps), step: self.tiles.columns })
+        Some(InPlace::evenly(self.panel(first, steps), self.tiles.columns))
     }
 }

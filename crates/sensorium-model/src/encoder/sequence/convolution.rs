@@ -108,8 +108,8 @@ impl TimeConvolution {
     /// - returns: `[P, U, num_filters]`; each row keeps at least one step
     pub(crate) fn forward(&self, steps: &TimeSteps) -> TimeSteps {
         let steps = self.pool(self.convolve(steps));
-        let values = self.normalise(&steps);
-        steps.with(self.dropout.forward(values))
+        let (lengths, values) = (steps.lengths(), self.normalise(steps));
+        TimeSteps::new(self.dropout.forward(values), lengths)
     }
 
     fn convolve(&self, steps: &TimeSteps) -> TimeSteps {
@@ -130,7 +130,7 @@ impl TimeConvolution {
         let lengths = window.output_lengths(steps.lengths());
         let sum = |views: Vec<Tensor<3>>| views.into_iter().reduce(|sum, view| sum + view);
         let values = match self.config.pool_function {
-            PoolFunction::Max => Some(window.largest(&steps)),
+            PoolFunction::Max => Some(window.largest(steps)),
             PoolFunction::Average => {
                 // The mean of the real steps of the window only.
                 let real = steps.with(steps.weights().unsqueeze_dim(2));
@@ -142,12 +142,13 @@ impl TimeConvolution {
     }
 
     /// The norm and the activation.
-    fn normalise(&self, steps: &TimeSteps) -> Tensor<3> {
+    fn normalise(&self, steps: TimeSteps) -> Tensor<3> {
         let activation = self.config.activation;
-        let values = steps.values();
+        let weights = steps.weights();
+        let values = steps.into_values();
         let [rows, length, width] = values.dims();
         if let Some(norm) = &self.batch_norm {
-            let present = || steps.weights().reshape([rows * length]);
+            let present = || weights.reshape([rows * length]);
             let flat = values.reshape([rows * length, width]);
             return norm.forward(flat, Some(present), activation).reshape([rows, length, width]);
         }
@@ -201,7 +202,7 @@ impl Window {
     }
 
     /// The largest of each number over each window: `[P, U, D]`.
-    fn largest(&self, steps: &TimeSteps) -> Tensor<3> {
+    fn largest(&self, steps: TimeSteps) -> Tensor<3> {
         let values = steps.padded_with(f32::MIN);
         let [rows, length, width] = values.dims();
         let options = Pool2dOptions {

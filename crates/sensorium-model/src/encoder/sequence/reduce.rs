@@ -53,7 +53,7 @@ impl Reduce {
     /// - returns: `[P, D]`
     pub(crate) fn forward(&self, steps: &TimeSteps) -> Tensor<2> {
         match self.how {
-            ReduceOutput::Max => steps.padded_with(f32::MIN).max_dim(1).squeeze_dim(1),
+            ReduceOutput::Max => steps.clone().padded_with(f32::MIN).max_dim(1).squeeze_dim(1),
             ReduceOutput::Last => weighted_sum(steps, last_step(steps)),
             ReduceOutput::Sum => weighted_sum(steps, steps.weights()),
             ReduceOutput::Mean => {
