@@ -164,10 +164,19 @@ impl Windows {
         (0..self.options.kernel[1]).map(|offset| self.seen(1, offset))
     }
 
-    /// Whether windows are two columns wide and lie side by side from the first column on.
+    /// Whether windows are two columns wide and lie side by side from the first column on, and no
+    /// line is of two of them.
     fn are_pairs(&self) -> bool {
         let Pool2dOptions { kernel, stride, padding } = self.options;
-        [kernel[1], stride[1]] == [2; 2] && padding[1] == [0; 2]
+        [kernel[1], stride[1]] == [2; 2] && padding[1] == [0; 2] && stride[0] >= kernel[0]
+    }
+
+    /// Whether they are, and every place of the map is in one.
+    fn are_all_pairs(&self) -> bool {
+        let Pool2dOptions { kernel, stride, padding } = self.options;
+        let down = stride[0] == kernel[0] && padding[0] == [0; 2];
+        let is_even = self.map[0].is_multiple_of(kernel[0]) && self.map[1].is_multiple_of(2);
+        self.are_pairs() && down && is_even
     }
 
     /// How many columns of each window are inside the map.
@@ -183,20 +192,19 @@ impl Windows {
         [self.map, self.output].map(|[height, width]| height * width)
     }
 
-    /// Zeros of the shape of the output or the input, of which `work` is given each plane.
-    fn filled(
+    /// An array of the shape of the output or the input, of which `work` writes each plane.
+    ///
+    /// # Safety
+    ///
+    /// `work` writes every number before it reads it.
+    unsafe fn filled(
         &self,
         [height, width]: [usize; 2],
         work: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Array {
         let len = self.rows * self.channels * height * width;
-        // Zeros just before they are changed, while the cache has them.
-        let work = |index: usize, plane: &mut [f32]| {
-            plane.fill(0.0);
-            work(index, plane);
-        };
         let write = |values: &mut [f32]| by_plane(values, height * width, self.places()[0], work);
-        // SAFETY: every number is of one plane, which is filled.
+        // SAFETY: every number is of one plane, which `work` writes.
         let values = unsafe { written(len, write) };
         Array::new(values, &[self.rows, self.channels, height, width])
     }
@@ -228,10 +236,12 @@ impl Operation for MaxPool {
         let [x] = inputs else { unreachable!("pooling has one input") };
         let windows = &self.0;
         let [places, _] = windows.places();
-        let output = windows.filled(windows.output, |plane, output| {
+        let work = |plane: usize, output: &mut [f32]| {
             let map = &x.values()[plane * places..][..places];
             with_scratch(windows.map[1], |line| largest(windows, line, map, output));
-        });
+        };
+        // SAFETY: `largest` fills every line of the output first.
+        let output = unsafe { windows.filled(windows.output, work) };
         let saved = match mode {
             Mode::Inference => Vec::new(),
             Mode::Training => vec![x.clone(), output.clone()],
@@ -243,14 +253,19 @@ impl Operation for MaxPool {
         let [x, output] = saved else { unreachable!("it saves its input and output") };
         let windows = &self.0;
         let [places, outputs] = windows.places();
-        let of_x = windows.filled(windows.map, |plane, of_x| {
+        let work = |plane: usize, of_x: &mut [f32]| {
+            if !windows.are_all_pairs() {
+                of_x.fill(0.0);
+            }
             let [output, gradient] =
                 [output, &gradient].map(|values| &values.values()[plane * outputs..][..outputs]);
             let map = &x.values()[plane * places..][..places];
             with_scratch(windows.output[1], |left| {
                 to_largest(windows, left, map, output, gradient, of_x);
             });
-        });
+        };
+        // SAFETY: it is filled, but where pairs write every number.
+        let of_x = unsafe { windows.filled(windows.map, work) };
         vec![Some(of_x)]
     }
 }
@@ -264,10 +279,13 @@ impl Operation for AveragePool {
         let windows = &self.0;
         let [places, _] = windows.places();
         let counts = windows.counts();
-        let output = windows.filled(windows.output, |plane, output| {
+        let work = |plane: usize, output: &mut [f32]| {
+            output.fill(0.0);
             let map = &x.values()[plane * places..][..places];
             with_scratch(windows.map[1], |line| means(windows, line, &counts, map, output));
-        });
+        };
+        // SAFETY: it is filled.
+        let output = unsafe { windows.filled(windows.output, work) };
         (output, Vec::new())
     }
 
@@ -275,10 +293,13 @@ impl Operation for AveragePool {
         let windows = &self.0;
         let [_, outputs] = windows.places();
         let counts = windows.counts();
-        let of_x = windows.filled(windows.map, |plane, of_x| {
+        let work = |plane: usize, of_x: &mut [f32]| {
+            of_x.fill(0.0);
             let gradient = &gradient.values()[plane * outputs..][..outputs];
             with_scratch(windows.map[1], |line| to_all(windows, line, &counts, gradient, of_x));
-        });
+        };
+        // SAFETY: it is filled.
+        let of_x = unsafe { windows.filled(windows.map, work) };
         vec![Some(of_x)]
     }
 }
@@ -424,7 +445,7 @@ fn take_pairs(output: &[f32], left: &mut [f32], map: &[f32], of_map: &mut [f32])
         let of_first = if first == output { *left } else { 0.0 };
         let rest = if first == output { 0.0 } else { *left };
         let of_second = if second == output { rest } else { 0.0 };
-        *of_pair = [of_pair[0] + of_first, of_pair[1] + of_second];
+        *of_pair = [of_first, of_second];
         *left = if second == output { 0.0 } else { rest };
     }
 }

@@ -12,7 +12,7 @@ use super::winograd::{IN, NUMBERS, OUT, input_column};
 use crate::instruction_set::for_instruction_sets;
 use crate::product::interleave::interleave;
 use crate::product::tile::{Strip, Tiles};
-use crate::scratch::{Aligned, with_scratch};
+use crate::scratch::{Aligned, with_scratch, written};
 use crate::team;
 use crate::vector::{Vector, for_vectors};
 
@@ -112,10 +112,16 @@ impl Layout {
             let channels = cut(panel, self.height, self.outputs);
             let height = channels.len();
             let maps = self.beside(dy, shape.output, channels, height, [0; 2]);
-            let mut transformed = vec![0.0; NUMBERS * (self.num_tiles() * height + SLACK)];
             let [_, line] = self.padded();
-            transform_gradients(maps.values(), &mut transformed, self.grid, line, height);
-            transformed
+            let stride = self.num_tiles() * height + SLACK;
+            let write = |transformed: &mut [f32]| {
+                for number in transformed.chunks_exact_mut(stride) {
+                    number[stride - SLACK..].fill(0.0);
+                }
+                transform_gradients(maps.values(), transformed, self.grid, line, height);
+            };
+            // SAFETY: all tiles of each number are transformed, and the rest of it is zero.
+            unsafe { written(NUMBERS * stride, write) }
         };
         Row {
             inputs: (0..self.inputs.div_ceil(self.width)).map(block).collect(),
@@ -147,22 +153,32 @@ impl Layout {
 
     /// The sums of a block of inputs over rows: `[36, K, width]`.
     fn sums(&self, rows: &[Row], block: usize) -> Aligned {
-        let mut sums = Aligned::zeros(NUMBERS * self.outputs * self.width);
-        with_scratch(NUMBERS * TILES * self.width, |transformed| {
-            for row in rows {
-                for first in (0..self.num_tiles()).step_by(TILES) {
-                    let tiles = first..self.num_tiles().min(first + TILES);
-                    let [_, across] = self.grid;
-                    let places = [tiles.start, tiles.end, across, self.padded()[1]];
-                    transform_inputs(row.inputs[block].values(), transformed, places);
-                    self.add_tiles(row, transformed, tiles, sums.values_mut());
+        let write = |sums: &mut [f32]| {
+            with_scratch(NUMBERS * TILES * self.width, |transformed| {
+                for (index, row) in rows.iter().enumerate() {
+                    for first in (0..self.num_tiles()).step_by(TILES) {
+                        let tiles = first..self.num_tiles().min(first + TILES);
+                        let [_, across] = self.grid;
+                        let places = [tiles.start, tiles.end, across, self.padded()[1]];
+                        transform_inputs(row.inputs[block].values(), transformed, places);
+                        self.sum_tiles(row, transformed, tiles, sums, index + first > 0);
+                    }
                 }
-            }
-        });
-        sums
+            });
+        };
+        // SAFETY: the first tiles write every sum, and no part is without rows.
+        unsafe { Aligned::written(NUMBERS * self.outputs * self.width, write) }
     }
 
-    fn add_tiles(&self, row: &Row, inputs: &[f32], tiles: Range<usize>, sums: &mut [f32]) {
+    /// Writes the sums over some tiles, or adds them to what is there.
+    fn sum_tiles(
+        &self,
+        row: &Row,
+        inputs: &[f32],
+        tiles: Range<usize>,
+        sums: &mut [f32],
+        add: bool,
+    ) {
         for number in 0..NUMBERS {
             let right = &inputs[number * tiles.len() * self.width..][..tiles.len() * self.width];
             for (panel, gradients) in row.gradients.iter().enumerate() {
@@ -175,7 +191,7 @@ impl Layout {
                 let (left, right) = (left.as_ptr(), right.as_ptr());
                 let strip = Strip::dense(left, height, right, tiles.len(), self.width);
                 // SAFETY: the slices hold all tiles and rows; the tiles are this machine's.
-                unsafe { self.tiles.of_rows(height)(strip, sums.as_mut_ptr(), self.width, true) };
+                unsafe { self.tiles.of_rows(height)(strip, sums.as_mut_ptr(), self.width, add) };
             }
         }
     }
