@@ -7,13 +7,13 @@ use super::tile::{Rows, Strip, Tiles};
 /// The most columns of a right side for which rows are read as they lie: packing is a pass over
 /// all rows, and pays where they are read often enough.
 const FEW_COLUMNS: usize = 512;
-/// Rows that are a multiple of so many floats apart share too few sets of the first-level cache
-/// for all rows of a tile to stay there.
+/// Rows, or steps, that are a multiple of so many floats apart share too few sets of the
+/// first-level cache for all of a panel to stay there.
 const CROWDED: usize = 512;
 
-/// Whether rows so many floats apart are better packed than read as they lie.
-pub(crate) const fn is_crowded(row_stride: usize) -> bool {
-    row_stride.is_multiple_of(CROWDED)
+/// Whether rows or steps so many floats apart are better packed than read as they lie.
+pub(crate) const fn is_crowded(stride: usize) -> bool {
+    stride.is_multiple_of(CROWDED)
 }
 
 /// Rows, in panels that a tile takes.
@@ -75,7 +75,7 @@ impl<'a> RowsInPlace<'a> {
     pub(crate) fn of(matrix: View<'a>) -> Option<Self> {
         let View { values, rows, columns, row_stride, column_stride } = matrix;
         let lie = match (row_stride, column_stride) {
-            (1, _) => Rows::Beside,
+            (1, _) if !is_crowded(column_stride) => Rows::Beside,
             (_, 1) if !is_crowded(row_stride) => Rows::Apart,
             _ => return None,
         };
