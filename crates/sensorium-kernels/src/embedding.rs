@@ -83,7 +83,7 @@ impl Operation for Embedding {
             team::chunks_mut(values, each * width, |part, rows| {
                 let rows = rows.chunks_exact_mut(width).zip(&self.indices[part * each..]);
                 rows.for_each(|(row, &index)| {
-                    row.copy_from_slice(&weight[index * width..][..width])
+                    row.copy_from_slice(&weight[index * width..][..width]);
                 });
             });
         };

@@ -49,8 +49,9 @@ impl FillAbsent {
         let (present, width) = (self.present.values(), self.width);
         changed(array, [], |start, part, []| {
             let end = start + part.len();
-            for vector in start / width..end.div_ceil(width) {
-                if present[vector] == 0.0 {
+            let vectors = start / width..end.div_ceil(width);
+            for (vector, &present) in vectors.clone().zip(&present[vectors]) {
+                if present == 0.0 {
                     let [first, last] =
                         [vector, vector + 1].map(|at| (at * width).clamp(start, end));
                     part[first - start..last - start].fill(fill);

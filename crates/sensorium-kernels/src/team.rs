@@ -384,16 +384,22 @@ mod tests {
     #[test]
     fn threads_that_slept_wake_up_again() {
         let shared_out = || {
-            thread::sleep(AWAKE * 2);
-            let threads = Mutex::new(BTreeSet::new());
+            while TEAM.asleep.load(SeqCst) == 0 {
+                thread::yield_now();
+            }
+            let (started, threads) = (AtomicUsize::new(0), Mutex::new(BTreeSet::new()));
             for_each(2, |_| {
-                thread::sleep(Duration::from_millis(2));
+                started.fetch_add(1, SeqCst);
+                // The other task needs another thread, which may be long in coming.
+                let mut wait = Wait::new();
+                while started.load(SeqCst) < 2 && wait.look_again() < Duration::from_millis(20) {}
                 threads.lock().unwrap().insert(format!("{:?}", thread::current().id()));
             });
             threads.into_inner().unwrap().len() == 2
         };
+        with_threads(2, || for_each(2, |_| ()));
         // Other tests may have the team at any one time, and not at all of them.
-        with_threads(4, || assert!((0..500).any(|_| shared_out())));
+        with_threads(2, || assert!((0..500).any(|_| shared_out())));
     }
 
     #[test]
