@@ -20,12 +20,6 @@ struct Kept {
     copy: Arc<dyn Any + Send + Sync>,
 }
 
-impl Kept {
-    fn copy(&self) -> Arc<dyn Any + Send + Sync> {
-        Arc::clone(&self.copy)
-    }
-}
-
 /// By the address of the memory, what the copy is for and the instructions that read it.
 static COPIES: Mutex<BTreeMap<(usize, Purpose, InstructionSet), Kept>> =
     Mutex::new(BTreeMap::new());
@@ -47,16 +41,14 @@ pub(crate) fn kept<T: Send + Sync + 'static>(
 ) -> Arc<T> {
     let memory = array.memory();
     let key = (Arc::as_ptr(&memory).addr(), purpose, InstructionSet::current());
-    let copies = || COPIES.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = copies().get(&key).filter(|kept| kept.of.strong_count() > 0).map(Kept::copy);
-    if let Some(Ok(copy)) = found.map(Arc::downcast) {
+    let mut copies = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kept) = copies.get(&key).filter(|kept| kept.of.strong_count() > 0)
+        && let Ok(copy) = Arc::clone(&kept.copy).downcast()
+    {
         return copy;
     }
-    // Made without the lock, which others wait for. At worst two threads make the same copy, and the
-    // later one stays.
-    let copy = Arc::new(make());
-    let mut copies = copies();
     copies.retain(|_, kept| kept.of.strong_count() > 0);
+    let copy = Arc::new(make());
     copies.insert(key, Kept { of: Arc::downgrade(&memory), copy: Arc::clone(&copy) as _ });
     copy
 }
