@@ -1,10 +1,11 @@
 //! Looking vectors up by their index.
 
+use burn::tensor::{Int, Tensor, module};
+
 use crate::array::Array;
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::scratch::{Shared, written};
 use crate::team;
-use burn::tensor::{Int, Tensor, module};
 
 /// The rows of a table that indices name.
 ///
@@ -78,10 +79,9 @@ impl Operation for Embedding {
     fn forward(&self, inputs: &[Array], _: Mode) -> (Array, Vec<Array>) {
         let [weight] = inputs else { unreachable!("a lookup has one input") };
         let (width, weight) = (self.width(), weight.values());
-        let each = if self.is_parallel() { ROWS } else { self.indices.len() };
         let write = |values: &mut [f32]| {
-            team::chunks_mut(values, each * width, |part, rows| {
-                let rows = rows.chunks_exact_mut(width).zip(&self.indices[part * each..]);
+            team::chunks_mut_if(self.is_parallel(), values, ROWS * width, |part, rows| {
+                let rows = rows.chunks_exact_mut(width).zip(&self.indices[part * ROWS..]);
                 rows.for_each(|(row, &index)| {
                     row.copy_from_slice(&weight[index * width..][..width]);
                 });

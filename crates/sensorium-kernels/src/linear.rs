@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use burn::tensor::Tensor;
+
 use crate::activation::{Activation, activate, apply_in_place};
 use crate::add::add_activate;
 use crate::array::Array;
@@ -14,7 +16,6 @@ use crate::product::packed_columns::PackedColumns;
 use crate::product::product;
 use crate::scratch::written;
 use crate::team;
-use burn::tensor::Tensor;
 
 /// `activation(x × weight + bias)` over the last axis.
 ///

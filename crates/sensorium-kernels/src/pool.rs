@@ -4,14 +4,15 @@
 
 use std::ops::Range;
 
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::{Tensor, module};
+
 use crate::array::Array;
 use crate::instruction_set::for_instruction_sets;
 use crate::operation::{Mode, Operation, apply, runs_here};
 use crate::scratch::{with_scratch, written};
 use crate::sums::{LANES, accumulate, total};
 use crate::team;
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
-use burn::tensor::{Tensor, module};
 
 /// How a window slides over a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,11 +222,7 @@ fn by_plane(
     work: impl Fn(usize, &mut [f32]) + Sync,
 ) {
     let planes = values.len() / plane;
-    if planes * places < PARALLEL {
-        values.chunks_exact_mut(plane).enumerate().for_each(|(index, plane)| work(index, plane));
-    } else {
-        team::chunks_mut(values, plane, work);
-    }
+    team::chunks_mut_if(planes * places >= PARALLEL, values, plane, work);
 }
 
 #[derive(Debug)]

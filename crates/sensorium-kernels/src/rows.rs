@@ -34,11 +34,7 @@ impl Rows {
             work(Part { first, rows: each.min(self.rows - first) })
         };
         let tasks = self.rows.div_ceil(each);
-        if self.rows * self.width < PARALLEL {
-            (0..tasks).map(task).collect()
-        } else {
-            team::map(tasks, task)
-        }
+        team::map_if(self.rows * self.width >= PARALLEL, tasks, task)
     }
 }
 

@@ -73,8 +73,13 @@ static NUM_THREADS: AtomicUsize = AtomicUsize::new(0);
 ///
 /// If `work` does.
 pub(crate) fn for_each(tasks: usize, work: impl Fn(usize) + Sync) {
+    for_each_if(true, tasks, work);
+}
+
+/// [`for_each`], in order on this thread alone where the work is not worth a second one.
+pub(crate) fn for_each_if(is_worth: bool, tasks: usize, work: impl Fn(usize) + Sync) {
     let threads = num_threads().min(tasks);
-    if threads <= 1 {
+    if !is_worth || threads <= 1 {
         (0..tasks).for_each(work);
         return;
     }
@@ -95,9 +100,18 @@ pub(crate) fn for_each(tasks: usize, work: impl Fn(usize) + Sync) {
 
 /// What `work` makes of each of `tasks` indices, in their order.
 pub(crate) fn map<R: Send>(tasks: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    map_if(true, tasks, work)
+}
+
+/// [`map`], on this thread alone where the work is not worth a second one.
+pub(crate) fn map_if<R: Send>(
+    is_worth: bool,
+    tasks: usize,
+    work: impl Fn(usize) -> R + Sync,
+) -> Vec<R> {
     let mut results: Vec<R> = Vec::with_capacity(tasks);
     let places = Places(results.spare_capacity_mut().as_mut_ptr());
-    for_each(tasks, |index| {
+    for_each_if(is_worth, tasks, |index| {
         // SAFETY: there is room for every index, and each is given to one task.
         unsafe { (*places.at(index)).write(work(index)) };
     });
@@ -119,8 +133,18 @@ pub(crate) fn each<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync) {
 /// Calls `work` with the index and the numbers of each part of `len` numbers; the last may be
 /// shorter.
 pub(crate) fn chunks_mut(values: &mut [f32], len: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    chunks_mut_if(true, values, len, work);
+}
+
+/// [`chunks_mut`], on this thread alone where the work is not worth a second one.
+pub(crate) fn chunks_mut_if(
+    is_worth: bool,
+    values: &mut [f32],
+    len: usize,
+    work: impl Fn(usize, &mut [f32]) + Sync,
+) {
     let (all, shared) = (values.len(), Shared::new(values));
-    for_each(all.div_ceil(len), |index| {
+    for_each_if(is_worth, all.div_ceil(len), |index| {
         let start = index * len;
         let first = shared.pointer().wrapping_add(start);
         // SAFETY: parts do not overlap, and each is given to one task while `values` is borrowed.

@@ -10,6 +10,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use burn::tensor::{Tensor, s};
+
 use crate::array::Array;
 use crate::instruction_set::for_instruction_sets;
 use crate::kept::{Purpose, kept};
@@ -27,7 +29,6 @@ use crate::product::resident::panel_height;
 use crate::product::tile::{Rows, Tiles};
 use crate::scratch::written;
 use crate::team;
-use burn::tensor::{Tensor, s};
 
 /// As few numbers as are worth a second thread.
 const PARALLEL: usize = 1 << 15;
@@ -385,11 +386,7 @@ fn padded(values: &[f32], row: usize, before: isize, length: usize, width: usize
     };
     let len_of_all = values.len() / row * len;
     let write = |all: &mut [f32]| {
-        if len_of_all < PARALLEL {
-            all.chunks_exact_mut(len).enumerate().for_each(|(index, to)| copy(index, to));
-        } else {
-            team::chunks_mut(all, len, copy);
-        }
+        team::chunks_mut_if(len_of_all >= PARALLEL, all, len, copy);
     };
     // SAFETY: `copy` writes a whole row, and there are as many as the array has.
     unsafe { written(len_of_all, write) }
@@ -483,12 +480,7 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
         interleave(&values[index * LINES..], columns, rows, lines, rows);
     };
     let write = |all: &mut [f32]| {
-        if values.len() < PARALLEL {
-            let parts = all.chunks_mut(LINES * rows).enumerate();
-            parts.for_each(|(index, lines)| turn(index, lines));
-        } else {
-            team::chunks_mut(all, LINES * rows, turn);
-        }
+        team::chunks_mut_if(values.len() >= PARALLEL, all, LINES * rows, turn);
     };
     // SAFETY: every line is one of a chunk, and `interleave` writes all of its lines and steps.
     unsafe { written(values.len(), write) }
@@ -579,12 +571,7 @@ fn overlap_add(shape: &Shape, windows: &[f32]) -> Vec<f32> {
         }
     };
     let mut sums = vec![0.0; rows * steps * width];
-    if windows.len() < PARALLEL {
-        let rows = sums.chunks_exact_mut(steps * width).enumerate();
-        rows.for_each(|(index, sums)| add_row(index, sums));
-    } else {
-        team::chunks_mut(&mut sums, steps * width, add_row);
-    }
+    team::chunks_mut_if(windows.len() >= PARALLEL, &mut sums, steps * width, add_row);
     sums
 }
 

@@ -37,11 +37,7 @@ pub(super) struct Passed<'a> {
 pub(super) fn all(attention: &Attention, passed: &Passed<'_>, gradients: [Shared; 3]) {
     let sizes = attention.sizes;
     let task = |index: usize| Pair::new(attention, passed, index).descend(gradients);
-    if sizes.pairs() * sizes.work() < PARALLEL {
-        (0..sizes.pairs()).for_each(task);
-    } else {
-        team::for_each(sizes.pairs(), task);
-    }
+    team::for_each_if(sizes.pairs() * sizes.work() >= PARALLEL, sizes.pairs(), task);
 }
 
 /// One head of one row, each side in the orders in which products read it.

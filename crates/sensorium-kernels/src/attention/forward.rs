@@ -42,11 +42,7 @@ pub(super) fn all(
         }
     };
     let tasks = sizes.pairs() * tasks_of_pair;
-    if sizes.pairs() * sizes.work() < PARALLEL {
-        (0..tasks).for_each(task);
-    } else {
-        team::for_each(tasks, task);
-    }
+    team::for_each_if(sizes.pairs() * sizes.work() >= PARALLEL, tasks, task);
 }
 
 /// The queries of a task: all of a pair, or fewer where there are more threads than pairs. No

@@ -110,11 +110,7 @@ impl Planes {
     /// What `work` makes of each channel.
     fn by_channel<R: Send>(self, work: impl Fn(Channel) -> R + Sync) -> Vec<R> {
         let work = |index| work(Channel { planes: self, index });
-        if self.is_parallel() {
-            team::map(self.channels, work)
-        } else {
-            (0..self.channels).map(work).collect()
-        }
+        team::map_if(self.is_parallel(), self.channels, work)
     }
 }
 
@@ -216,11 +212,7 @@ impl Channel {
             })
         };
         let pieces = rows.div_ceil(rows_each) * in_plane;
-        if channels < FEW_CHANNELS && self.planes.is_parallel() {
-            team::map(pieces, piece)
-        } else {
-            (0..pieces).map(piece).collect()
-        }
+        team::map_if(channels < FEW_CHANNELS && self.planes.is_parallel(), pieces, piece)
     }
 }
 

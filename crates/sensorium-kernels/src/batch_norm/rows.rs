@@ -124,11 +124,7 @@ impl<'a> Rows<'a> {
             work(Group { start: rows.start, rows: rows.len(), channels: self.channels, present })
         };
         let groups = self.rows.div_ceil(rows_each);
-        if self.rows * self.channels < PARALLEL {
-            (0..groups).map(group).collect()
-        } else {
-            team::map(groups, group)
-        }
+        team::map_if(self.rows * self.channels >= PARALLEL, groups, group)
     }
 }
 

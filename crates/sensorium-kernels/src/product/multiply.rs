@@ -132,11 +132,7 @@ fn multiply_blocks<C: Columns>(left: &dyn Left, right: &C, output: &impl Output,
         let (panels, columns) = blocks.at(index);
         multiply_block(left, right, output, panels, columns);
     };
-    if blocks.len() == 1 {
-        run(0);
-    } else {
-        team::for_each(blocks.len(), run);
-    }
+    team::for_each(blocks.len(), run);
 }
 
 /// How a product is cut up for several threads.

@@ -74,11 +74,7 @@ impl PackedRows {
         };
         let len = (height * depth).max(1);
         let write = |panels: &mut [f32]| {
-            if rows * depth < PARALLEL {
-                panels.chunks_mut(len).enumerate().for_each(|(index, panel)| one(index, panel));
-            } else {
-                team::chunks_mut(panels, len, one);
-            }
+            team::chunks_mut_if(rows * depth >= PARALLEL, panels, len, one);
         };
         // SAFETY: `pack` writes every number of its panel.
         let values = unsafe { Aligned::written(rows * depth, write) };

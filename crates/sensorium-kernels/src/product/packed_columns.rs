@@ -38,12 +38,7 @@ impl PackedColumns {
             right.pack(&mut right.block(first..last), first, width, 0..depth, panel);
         };
         let write = |panels: &mut [f32]| {
-            if columns * depth < PARALLEL {
-                let panels = panels.chunks_exact_mut(len).enumerate();
-                panels.for_each(|(index, panel)| pack(index, panel));
-            } else {
-                team::chunks_mut(panels, len, pack);
-            }
+            team::chunks_mut_if(columns * depth >= PARALLEL, panels, len, pack);
         };
         // SAFETY: `Columns::pack` writes the numbers of all columns that there are, and the others
         // are zero.
