@@ -49,6 +49,8 @@ pub mod category;
 mod contract;
 mod error;
 mod features;
+#[cfg(test)]
+mod golden;
 pub mod image;
 mod infer;
 mod list;

@@ -16,6 +16,8 @@ mod fitted;
 mod format;
 mod mel;
 mod mfcc;
+#[cfg(test)]
+mod parity;
 mod reference;
 mod resample;
 mod standardise;

@@ -226,7 +226,7 @@ fn name_of(format: ImageFormat) -> String {
 pub(super) mod tests {
     use std::fs;
     use std::io::Cursor;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use image::codecs::jpeg::JpegEncoder;
     use image::{ExtendedColorType, Rgb};
@@ -234,16 +234,7 @@ pub(super) mod tests {
 
     use super::super::{EXTENSIONS, is_image};
     use super::*;
-
-    /// The cases of a golden folder, in the order of their names.
-    pub(in super::super) fn golden_cases(group: &str) -> Vec<PathBuf> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden").join(group);
-        let mut cases: Vec<PathBuf> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        cases.sort();
-        assert!(cases.len() > 5, "{group} has its cases");
-        cases
-    }
+    use crate::golden;
 
     /// Reads `file` of a golden case.
     pub(in super::super) fn picture(case: &Path, file: &str) -> Picture {
@@ -258,7 +249,7 @@ pub(super) mod tests {
     }
 
     fn golden_files() -> Vec<(String, Vec<u8>)> {
-        let files = golden_cases("image_decode").into_iter().map(|case| {
+        let files = golden::cases("image_decode").into_iter().map(|case| {
             let config = fs::read(case.join("case.json")).unwrap();
             let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
             let file = config["file"].as_str().unwrap();
@@ -274,7 +265,7 @@ pub(super) mod tests {
     /// Parity with Pillow; cases made by `reference/image/decode.py`.
     #[test]
     fn every_kind_of_file_decodes_as_in_pillow() {
-        for (case, (name, bytes)) in golden_cases("image_decode").iter().zip(golden_files()) {
+        for (case, (name, bytes)) in golden::cases("image_decode").iter().zip(golden_files()) {
             let expected = picture(case, "expected.png");
             let decoded = decode_bytes(&bytes, Limits::default()).unwrap();
             // Lossless formats agree to the bit, but for the rounding of half transparent pixels;
