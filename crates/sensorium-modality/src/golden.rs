@@ -36,7 +36,10 @@ pub(crate) fn tensors(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
 pub(crate) fn worst_difference(actual: &[f32], expected: &[f32]) -> f64 {
     assert_eq!(actual.len(), expected.len(), "another number of values");
     let pairs = actual.iter().zip(expected).filter(|(a, b)| !(a.is_nan() && b.is_nan()));
-    worst(pairs.map(|(a, b)| if a == b { 0.0 } else { f64::from((a - b).abs()) }))
+    // Equal infinities have no difference, though their subtraction has no value.
+    worst(
+        pairs.map(|(a, b)| if a.to_bits() == b.to_bits() { 0.0 } else { f64::from((a - b).abs()) }),
+    )
 }
 
 /// The largest of some differences; a NaN does not pass for none, as it would with `f64::max`.
