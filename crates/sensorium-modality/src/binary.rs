@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::boolean::Spelling;
 pub use crate::boolean::truth_of_word;
 use crate::infer::{num_present, share};
-use crate::{Features, MissingValueStrategy, Modality, ModalityError};
+use crate::{Features, MissingValueStrategy, Modality, ModalityError, NoAugmentation};
 
 /// Which cells mean true.
 ///
@@ -37,6 +37,7 @@ pub struct Binary(Spelling);
 impl Modality for Binary {
     type Config = BinaryConfig;
     type Decoded = bool;
+    type Augmentation = NoAugmentation;
 
     /// All cells are boolean words, and of both sides; a third number makes numbers of them.
     fn claims(summary: &ColumnSummary) -> Option<String> {
@@ -73,6 +74,10 @@ impl Modality for Binary {
 
     fn features(&self, decoded: &bool) -> Features {
         Features::Vector(vec![if *decoded { 1.0 } else { 0.0 }])
+    }
+
+    fn num_bytes(decoded: &bool) -> usize {
+        size_of_val(decoded)
     }
 }
 

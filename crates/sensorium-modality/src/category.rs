@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::infer::{grouped, num_present};
 use crate::vocabulary::{Vocabulary, WordCounts};
-use crate::{Features, MissingValueStrategy, Modality, ModalityError};
+use crate::{Features, MissingValueStrategy, Modality, ModalityError, NoAugmentation};
 
 /// The most labels that a column may keep: a row takes four bytes for each.
 pub const MAX_LABELS: usize = 100_000;
@@ -75,6 +75,7 @@ pub(crate) fn label_counts(column: Column<'_>, rows: &TrainRows) -> WordCounts {
 impl Modality for Category {
     type Config = CategoryConfig;
     type Decoded = String;
+    type Augmentation = NoAugmentation;
 
     /// Values are short, and each stands in several cells.
     fn claims(summary: &ColumnSummary) -> Option<String> {
@@ -122,6 +123,10 @@ impl Modality for Category {
         let mut one_hot = vec![0.0; 1 + self.labels.words().len()];
         one_hot[place] = 1.0;
         Features::Vector(one_hot)
+    }
+
+    fn num_bytes(decoded: &String) -> usize {
+        decoded.len()
     }
 }
 

@@ -42,6 +42,7 @@
 //! ```
 
 pub mod audio;
+mod augmentation;
 pub mod binary;
 mod boolean;
 pub mod category;
@@ -65,10 +66,11 @@ pub mod target;
 pub mod text;
 mod vocabulary;
 
+pub use augmentation::{Augmentation, NoAugmentation};
 pub use error::ModalityError;
 pub use features::Features;
 pub use infer::{Inference, infer};
-pub use list::{FittedModality, ModalityConfig};
+pub use list::{AugmentationConfig, FittedModality, ModalityConfig};
 pub use missing::MissingValueStrategy;
 pub use modality::Modality;
 pub use scaling::{Normalization, Scaling};

@@ -1,10 +1,11 @@
 //! One line a modality: the list behind configs, fitted state, contract tests and docs.
 
+use rand_chacha::ChaCha8Rng;
 use sensorium_core::{ConfigError, FeatureShape, Layout};
 use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
-use crate::{Features, Modality, ModalityError};
+use crate::{Augmentation, Features, Modality, ModalityError};
 
 /// Writes the parts of the role that must name every modality, from one line for each.
 macro_rules! modalities {
@@ -32,7 +33,73 @@ macro_rules! modalities {
             )+
         }
 
+        /// The `augmentation` of any input: its entries in the order they are applied.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type", content = "entries")]
+        pub enum AugmentationConfig {
+            $(
+                #[doc = $summary]
+                #[serde(rename = $name)]
+                $modality(Vec<<crate::$module::$modality as Modality>::Augmentation>),
+            )+
+        }
+
+        /// A decoded cell of any modality.
+        #[derive(Debug)]
+        pub(crate) enum DecodedCell {
+            $($modality(<crate::$module::$modality as Modality>::Decoded),)+
+        }
+
+        impl DecodedCell {
+            /// The memory that it takes, in bytes.
+            pub(crate) fn num_bytes(&self) -> usize {
+                match self {
+                    $(Self::$modality(decoded) => {
+                        <crate::$module::$modality as Modality>::num_bytes(decoded)
+                    })+
+                }
+            }
+        }
+
+        impl AugmentationConfig {
+            /// Reads and checks entries, each a name and the rest of its section.
+            ///
+            /// # Errors
+            ///
+            /// [`ConfigError`] for an unknown name, key or value, or one out of its range.
+            pub fn read(
+                modality: &ModalityConfig,
+                entries: Vec<(String, serde_json::Value)>,
+            ) -> Result<Self, ConfigError> {
+                match modality {
+                    $(ModalityConfig::$modality(_) => read_entries(entries).map(Self::$modality),)+
+                }
+            }
+
+            /// What `augmentation: true` stands for.
+            pub fn usual(modality: &ModalityConfig) -> Self {
+                match modality {
+                    $(ModalityConfig::$modality(_) => Self::$modality(Augmentation::usual()),)+
+                }
+            }
+
+            /// Whether nothing is changed.
+            pub fn is_empty(&self) -> bool {
+                match self { $(Self::$modality(entries) => entries.is_empty(),)+ }
+            }
+        }
+
         impl ModalityConfig {
+            /// The entries that an input's `augmentation` may have, with a line on each.
+            pub const fn augmentations(&self) -> &'static [(&'static str, &'static str)] {
+                match self {
+                    $(Self::$modality(_) => {
+                        <<crate::$module::$modality as Modality>::Augmentation as Augmentation>
+                            ::COMPONENTS
+                    })+
+                }
+            }
+
             /// Every name that `type` may have, with a line on each.
             pub const COMPONENTS: &'static [(&'static str, &'static str)] =
                 &[$(($name, $summary)),+];
@@ -118,8 +185,57 @@ macro_rules! modalities {
             pub fn features_of(&self, cell: &Cell<'_>) -> Result<Option<Features>, ModalityError> {
                 match self { $(Self::$modality(modality) => features_of(modality, cell),)+ }
             }
+
+            /// A cell decoded as far as it is kept to be augmented again and again.
+            pub(crate) fn decoded(
+                &self,
+                cell: &Cell<'_>,
+            ) -> Result<Option<DecodedCell>, ModalityError> {
+                match self {
+                    $(Self::$modality(modality) => {
+                        let decoded = modality.decode(cell)?;
+                        Ok(decoded.map(|decoded| DecodedCell::$modality(modality.kept(decoded))))
+                    })+
+                }
+            }
+
+            /// A decoded cell's features.
+            pub(crate) fn features(&self, decoded: &DecodedCell) -> Features {
+                match (self, decoded) {
+                    $((Self::$modality(modality), DecodedCell::$modality(decoded)) => {
+                        modality.features(decoded)
+                    })+
+                    _ => panic!("a cell that {} did not decode: {decoded:?}", self.name()),
+                }
+            }
+
+            /// The features of a decoded cell that was changed at random.
+            pub(crate) fn augmented(
+                &self,
+                decoded: &DecodedCell,
+                augmentation: &AugmentationConfig,
+                rng: &mut ChaCha8Rng,
+            ) -> Features {
+                match (self, decoded, augmentation) {
+                    $((
+                        Self::$modality(modality),
+                        DecodedCell::$modality(decoded),
+                        AugmentationConfig::$modality(entries),
+                    ) => modality.augmented(decoded, entries, rng),)+
+                    _ => panic!("a cell or list that is not of {}: {augmentation:?}", self.name()),
+                }
+            }
         }
     };
+}
+
+fn read_entries<A: Augmentation>(
+    entries: Vec<(String, serde_json::Value)>,
+) -> Result<Vec<A>, ConfigError> {
+    let read = |(index, (name, section)): (usize, (String, serde_json::Value))| {
+        A::read(&name, section).map_err(|error| error.under(&format!("augmentation[{index}]")))
+    };
+    entries.into_iter().enumerate().map(read).collect()
 }
 
 fn features_of<M: Modality>(

@@ -1,11 +1,14 @@
 //! The role that every modality plays.
 
+use std::fmt::Debug;
+
+use rand_chacha::ChaCha8Rng;
 use sensorium_core::{ConfigError, FeatureShape};
 use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Features, ModalityError};
+use crate::{Augmentation, Features, ModalityError};
 
 /// A modality fitted to one column: it turns that column's cells into features.
 ///
@@ -15,7 +18,9 @@ pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
     /// What the user wrote under `preprocessing`.
     type Config: Clone + Default + Serialize + DeserializeOwned + Send + Sync;
     /// What a cell holds once decoded: pixels, samples, text or a number.
-    type Decoded;
+    type Decoded: Debug + Send + Sync;
+    /// The entries that its `augmentation` may have.
+    type Augmentation: Augmentation;
 
     /// Why a column looks like this modality, or `None` where it does not; see
     /// [`infer`](crate::infer()). The default is for a modality that is never guessed.
@@ -57,4 +62,24 @@ pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
 
     /// Turns a decoded cell into features of [`Modality::shape`].
     fn features(&self, decoded: &Self::Decoded) -> Features;
+
+    /// What is kept of a decoded cell for the steps to come, where the column is augmented.
+    fn kept(&self, decoded: Self::Decoded) -> Self::Decoded {
+        decoded
+    }
+
+    /// The memory that a decoded cell takes, in bytes.
+    fn num_bytes(decoded: &Self::Decoded) -> usize;
+
+    /// Features of a cell that was changed at random, of [`Modality::shape`]. The default is for a
+    /// modality whose list is [`NoAugmentation`](crate::NoAugmentation).
+    fn augmented(
+        &self,
+        decoded: &Self::Decoded,
+        augmentation: &[Self::Augmentation],
+        rng: &mut ChaCha8Rng,
+    ) -> Features {
+        let _ = (augmentation, rng);
+        self.features(decoded)
+    }
 }

@@ -1,8 +1,13 @@
 //! A number, on a scale fitted to the train rows, as a vector of one.
 
+mod jitter;
+
+use rand_chacha::ChaCha8Rng;
 use sensorium_core::{ConfigError, FeatureShape};
 use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
+
+use crate::augmentation::augmentations;
 
 use crate::infer::{is_most, share};
 use crate::scaling::{Moments, Normalization, Scaling};
@@ -34,6 +39,22 @@ impl Default for NumberConfig {
     }
 }
 
+/// What a random change of a number does.
+pub(crate) trait ChangeNumber {
+    /// Checks every field against its documented range.
+    fn check(&self) -> Result<(), ConfigError>;
+
+    /// Changes a number that is on its fitted scale.
+    fn apply(&self, scaled: f32, rng: &mut ChaCha8Rng) -> f32;
+}
+
+augmentations! {
+    /// Random changes of numbers.
+    NumberAugmentation: dyn ChangeNumber, usually ["jitter"] {
+        "jitter" => jitter::Jitter, "adds a normal draw to the scaled number";
+    }
+}
+
 /// Numbers of one column, on the scale of its train rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -42,6 +63,7 @@ pub struct Number(Scaling);
 impl Modality for Number {
     type Config = NumberConfig;
     type Decoded = f64;
+    type Augmentation = NumberAugmentation;
 
     fn claims(summary: &ColumnSummary) -> Option<String> {
         is_most(summary.numbers, summary)
@@ -70,6 +92,21 @@ impl Modality for Number {
 
     fn features(&self, decoded: &f64) -> Features {
         Features::Vector(vec![self.0.scaled(*decoded)])
+    }
+
+    fn num_bytes(decoded: &f64) -> usize {
+        size_of_val(decoded)
+    }
+
+    fn augmented(
+        &self,
+        decoded: &f64,
+        augmentation: &[NumberAugmentation],
+        rng: &mut ChaCha8Rng,
+    ) -> Features {
+        let scaled = self.0.scaled(*decoded);
+        let change = |value, entry: &NumberAugmentation| entry.as_dyn().apply(value, rng);
+        Features::Vector(vec![augmentation.iter().fold(scaled, change)])
     }
 }
 

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rand_chacha::ChaCha8Rng;
 use sensorium_core::{CellRef, ConfigError, FeatureShape, Hint};
 use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::augmentation::{AudioAugmentation, Rate};
 use super::config::{AudioConfig, CheckedAudio, Norm};
 use super::decode::{DecodeError, Waveform, decode_bytes};
 use super::extract::FeatureExtractor;
@@ -130,6 +132,21 @@ impl Audio {
         }
         is_any.then(|| moments.scale())
     }
+
+    /// The `[T, D]` frames of samples at the config's rate, on the fitted scale.
+    fn standardised(&self, samples: &[f32]) -> Vec<f32> {
+        let mut values = self.extractor.extract(samples);
+        match (&self.scale, self.checked.norm) {
+            (Some(scale), _) => scale.apply(&mut values),
+            (None, Some(Norm::PerFile)) => {
+                let mut moments = BandMoments::new(self.checked.width());
+                moments.add(&values);
+                moments.scale().apply(&mut values);
+            }
+            (None, _) => {}
+        }
+        values
+    }
 }
 
 /// `wanted` of the rows evenly spaced, then the others to stand in for those that cannot be read.
@@ -144,6 +161,7 @@ fn spread_first(rows: &[usize], wanted: usize) -> impl Iterator<Item = usize> {
 impl Modality for Audio {
     type Config = AudioConfig;
     type Decoded = Waveform;
+    type Augmentation = AudioAugmentation;
 
     fn claims(summary: &ColumnSummary) -> Option<String> {
         media_claim(summary, EXTENSIONS, is_audio, "sound")
@@ -191,21 +209,34 @@ impl Modality for Audio {
     }
 
     fn features(&self, decoded: &Waveform) -> Features {
+        let values = self.standardised(&decoded.samples);
+        Features::Sequence { values, width: self.checked.width() }
+    }
+
+    fn num_bytes(decoded: &Waveform) -> usize {
+        size_of_val(&*decoded.samples)
+    }
+
+    fn augmented(
+        &self,
+        decoded: &Waveform,
+        augmentation: &[AudioAugmentation],
+        rng: &mut ChaCha8Rng,
+    ) -> Features {
         let width = self.checked.width();
-        let mut values = self.extractor.extract(&decoded.samples);
-        match (&self.scale, self.checked.norm) {
-            (Some(scale), _) => scale.apply(&mut values),
-            (None, Some(Norm::PerFile)) => {
-                let mut moments = BandMoments::new(width);
-                moments.add(&values);
-                moments.scale().apply(&mut values);
-            }
-            (None, _) => {}
+        let rate = Rate { hz: self.checked.sample_rate_hz, resamplers: &self.resamplers };
+        let mut samples = decoded.samples.clone();
+        for entry in augmentation {
+            samples = entry.as_dyn().samples(samples, &rate, rng);
+        }
+        samples.truncate(self.checked.max_samples());
+        let mut values = self.standardised(&samples);
+        for entry in augmentation {
+            entry.as_dyn().frames(&mut values, width, rng);
         }
         Features::Sequence { values, width }
     }
 }
-
 fn refused(at: &CellRef, error: &DecodeError) -> ModalityError {
     ModalityError::Decode {
         at: at.clone(),

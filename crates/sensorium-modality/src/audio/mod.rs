@@ -8,6 +8,7 @@
 //! (<https://librosa.org/doc/0.11.0/feature.html>); `golden/audio_log_mel` and `golden/audio_mfcc`
 //! hold its numbers.
 
+mod augmentation;
 mod config;
 mod decibel;
 mod decode;
@@ -24,6 +25,7 @@ mod standardise;
 mod stft;
 mod window;
 
+pub use augmentation::AudioAugmentation;
 pub use config::{
     AudioConfig, AudioKind, CheckedAudio, MAX_FEATURE_VALUES, MAX_FILE_BYTES, MAX_SAMPLE_RATE_HZ,
     MAX_SECONDS, MIN_SAMPLE_RATE_HZ, MelNorm, Norm, PadMode,

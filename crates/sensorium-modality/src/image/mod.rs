@@ -1,5 +1,6 @@
 //! Pictures: PNG, JPEG, WebP, GIF and BMP to a `[C, H, W]` grid.
 
+mod augmentation;
 mod color;
 mod config;
 mod decode;
@@ -12,10 +13,12 @@ mod resize;
 
 use std::borrow::Cow;
 
+use rand_chacha::ChaCha8Rng;
 use sensorium_core::{ConfigError, FeatureShape};
 use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
+pub use augmentation::ImageAugmentation;
 pub use config::{ImageConfig, MAX_MAX_PIXELS, MAX_SIDE, ResizeMethod, Standardize};
 pub use decode::{Limits, MAX_FILE_BYTES, MAX_FILE_SIDE, PictureSize, decode_bytes, size_of_bytes};
 pub use error::PictureError;
@@ -101,6 +104,7 @@ impl Image {
 impl Modality for Image {
     type Config = ImageConfig;
     type Decoded = Picture;
+    type Augmentation = ImageAugmentation;
 
     fn claims(summary: &ColumnSummary) -> Option<String> {
         // A summary has 16 bytes; the two of BMP's header length that are beyond them are zero.
@@ -132,6 +136,25 @@ impl Modality for Image {
 
     fn features(&self, decoded: &Picture) -> Features {
         Features::Grid(self.scaled(&self.resized(decoded)))
+    }
+
+    fn kept(&self, decoded: Picture) -> Picture {
+        self.resized(&decoded).into_owned()
+    }
+
+    fn num_bytes(decoded: &Picture) -> usize {
+        decoded.pixels().len()
+    }
+
+    fn augmented(
+        &self,
+        decoded: &Picture,
+        augmentation: &[ImageAugmentation],
+        rng: &mut ChaCha8Rng,
+    ) -> Features {
+        let resized = self.resized(decoded).into_owned();
+        let change = |picture, entry: &ImageAugmentation| entry.as_dyn().apply(picture, rng);
+        Features::Grid(self.scaled(&augmentation.iter().fold(resized, change)))
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) fn resized(
     Cow::Owned(Picture::from_rgb(height, width, pixels).expect("three values for each pixel"))
 }
 
-fn interpolated(picture: &Picture, height: usize, width: usize) -> Vec<u8> {
+/// [`ResizeMethod::Interpolate`]'s `[height, width, 3]` values.
+pub(super) fn interpolated(picture: &Picture, height: usize, width: usize) -> Vec<u8> {
     let side = |side: usize| u32::try_from(side).expect("sides of pictures fit 32 bits");
     let source = ImageRef::new(
         side(picture.width()),

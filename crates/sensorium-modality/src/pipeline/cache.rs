@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::RowFeatures;
+use super::KeptRow;
 
 /// The number of rows that are decoded before it is decided whether all will fit.
 pub const TRIAL_ROWS: usize = 64;
@@ -18,7 +18,7 @@ pub const TRIAL_ROWS: usize = 64;
 pub(super) struct RowCache {
     num_rows: usize,
     limit_bytes: usize,
-    trial: Mutex<Vec<Arc<RowFeatures>>>,
+    trial: Mutex<Vec<Arc<KeptRow>>>,
     /// Empty until it is decided.
     decided: OnceLock<Decision>,
 }
@@ -31,7 +31,7 @@ enum Decision {
 
 #[derive(Debug)]
 struct Slots {
-    rows: Vec<OnceLock<Arc<RowFeatures>>>,
+    rows: Vec<OnceLock<Arc<KeptRow>>>,
     bytes: AtomicUsize,
     limit_bytes: usize,
 }
@@ -42,7 +42,7 @@ impl RowCache {
     }
 
     /// The row, where it is kept.
-    pub(super) fn get(&self, row: usize) -> Option<&Arc<RowFeatures>> {
+    pub(super) fn get(&self, row: usize) -> Option<&Arc<KeptRow>> {
         match self.decided.get()? {
             Decision::KeepAll(slots) => slots.rows.get(row)?.get(),
             Decision::KeepNone => None,
@@ -50,7 +50,7 @@ impl RowCache {
     }
 
     /// Keeps a decoded row, where rows are kept.
-    pub(super) fn keep(&self, row: &Arc<RowFeatures>) {
+    pub(super) fn keep(&self, row: &Arc<KeptRow>) {
         let decided = self.decided.get().or_else(|| self.try_out(row));
         if let Some(Decision::KeepAll(slots)) = decided {
             slots.keep(row);
@@ -58,7 +58,7 @@ impl RowCache {
     }
 
     /// Holds the row back, and decides where it is the last of the trial.
-    fn try_out(&self, row: &Arc<RowFeatures>) -> Option<&Decision> {
+    fn try_out(&self, row: &Arc<KeptRow>) -> Option<&Decision> {
         // A thread that panicked while it held the lock left the list whole.
         let mut trial = self.trial.lock().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have decided while this one waited.
@@ -79,7 +79,7 @@ impl RowCache {
         Some(decided)
     }
 
-    fn decide(&self, trial: &[Arc<RowFeatures>]) -> Decision {
+    fn decide(&self, trial: &[Arc<KeptRow>]) -> Decision {
         let bytes: usize = trial.iter().map(|row| row.num_bytes()).sum();
         let all = bytes.div_ceil(trial.len().max(1)).saturating_mul(self.num_rows);
         if all > self.limit_bytes {
@@ -94,8 +94,8 @@ impl RowCache {
 }
 
 impl Slots {
-    fn keep(&self, row: &Arc<RowFeatures>) {
-        let Some(slot) = self.rows.get(row.row) else { return };
+    fn keep(&self, row: &Arc<KeptRow>) {
+        let Some(slot) = self.rows.get(row.features.row) else { return };
         let bytes = row.num_bytes();
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let fits = before.saturating_add(bytes) <= self.limit_bytes;
@@ -109,12 +109,16 @@ impl Slots {
 mod tests {
     use super::*;
     use crate::Features;
+    use crate::pipeline::RowFeatures;
 
     /// A row that takes `bytes` bytes with all that belongs to it.
-    fn row(row: usize, bytes: usize) -> Arc<RowFeatures> {
-        let empty = RowFeatures { row, features: vec![Some(Features::Grid(vec![]))] }.num_bytes();
-        let values = vec![0.0; (bytes - empty) / 4];
-        let row = RowFeatures { row, features: vec![Some(Features::Grid(values))] };
+    fn row(row: usize, bytes: usize) -> Arc<KeptRow> {
+        let of = |values| {
+            let features = vec![Some(Features::Grid(values))];
+            KeptRow { features: Arc::new(RowFeatures { row, features }), decoded: vec![] }
+        };
+        let empty = of(vec![]).num_bytes();
+        let row = of(vec![0.0; (bytes - empty) / 4]);
         assert_eq!(row.num_bytes(), bytes);
         Arc::new(row)
     }
@@ -128,7 +132,7 @@ mod tests {
         let cache = RowCache::new(100, 100 * 400);
         (0..100).for_each(|index| cache.keep(&row(index, 400)));
         assert_eq!(kept(&cache, 100), 100);
-        assert_eq!(cache.get(7).unwrap().row, 7);
+        assert_eq!(cache.get(7).unwrap().features.row, 7);
     }
 
     #[test]

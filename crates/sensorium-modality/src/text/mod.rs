@@ -15,7 +15,7 @@ pub use tokenize::Tokenizer;
 
 use crate::category::values_shown;
 use crate::vocabulary::{MAX_VOCABULARY, Vocabulary, WordCounts};
-use crate::{Features, MissingValueStrategy, Modality, ModalityError};
+use crate::{Features, MissingValueStrategy, Modality, ModalityError, NoAugmentation};
 
 /// The longest text that is read, in bytes of UTF-8; a longer one is refused.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
@@ -121,6 +121,7 @@ impl Text {
 impl Modality for Text {
     type Config = TextConfig;
     type Decoded = Words;
+    type Augmentation = NoAugmentation;
 
     fn claims(summary: &ColumnSummary) -> Option<String> {
         (summary.distinct > 0).then(|| values_shown(summary))
@@ -187,6 +188,10 @@ impl Modality for Text {
             return Features::Tokens(vec![UNKNOWN_ID]);
         }
         Features::Tokens(decoded.0.iter().map(|word| self.id_of(word)).collect())
+    }
+
+    fn num_bytes(decoded: &Words) -> usize {
+        decoded.0.iter().map(|word| size_of::<String>() + word.len()).sum()
     }
 }
 
