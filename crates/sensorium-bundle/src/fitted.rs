@@ -58,6 +58,20 @@ impl Fitted {
         Ok(FeatureSource::new(columns))
     }
 
+    /// As [`Fitted::features`], with the changes that the config's augmentation makes in training.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::NoInputs`] where the table has none of the columns.
+    pub fn training_features<'a>(
+        &'a self,
+        config: &'a Config,
+        table: &'a Table,
+    ) -> Result<FeatureSource<'a>, BundleError> {
+        let lists = config.input_features.iter().map(|input| &input.augmentation);
+        Ok(self.features(config, table)?.with_augmentation(lists.collect()))
+    }
+
     /// A model of the config's shape with freshly drawn weights.
     ///
     /// # Errors

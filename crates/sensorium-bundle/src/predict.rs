@@ -160,7 +160,7 @@ impl Predictor {
         let source = self.features(table)?;
         let batches: Vec<Vec<usize>> =
             rows.chunks(self.config.trainer.rows_per_evaluation()).map(<[usize]>::to_vec).collect();
-        let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results| {
+        let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results, _| {
             let readable: Vec<&RowFeatures> =
                 results.iter().filter_map(|row| row.as_deref().ok()).collect();
             let mut predictions = self.predict_batch(&readable).into_iter();

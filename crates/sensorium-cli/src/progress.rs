@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sensorium_train::{EpochRecord, Event, Observer};
+use sensorium_train::{EpochRecord, EpochTime, Event, Observer};
 
 /// How often a plain line is printed within an epoch.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -19,6 +19,7 @@ pub(crate) struct Progress {
     epochs: usize,
     steps_per_epoch: usize,
     last_line: Instant,
+    time: EpochTime,
 }
 
 impl Progress {
@@ -30,7 +31,13 @@ impl Progress {
             epochs: 0,
             steps_per_epoch: 0,
             last_line: Instant::now(),
+            time: EpochTime::default(),
         }
+    }
+
+    /// How long all training steps took, and what of it the model waited for its rows.
+    pub(crate) const fn time(&self) -> EpochTime {
+        self.time
     }
 
     fn start(&mut self, epoch: usize, epochs: usize, steps_per_epoch: usize) {
@@ -88,7 +95,11 @@ impl Observer for Progress {
                 self.start(epoch, epochs, steps_per_epoch);
             }
             Event::Step { epoch, step, loss } => self.step(epoch, step, loss),
-            Event::Epoch { epoch, record, is_best } => self.epoch(epoch, record, is_best),
+            Event::Epoch { epoch, record, is_best, time } => {
+                self.time.steps += time.steps;
+                self.time.waiting += time.waiting;
+                self.epoch(epoch, record, is_best);
+            }
             _ => {}
         }
     }

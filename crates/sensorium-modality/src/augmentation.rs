@@ -5,11 +5,8 @@
 //! column alone, so a run that is stopped and resumed, or read on more threads, draws the same.
 //! Validation, test and prediction never see it.
 
-use std::f64::consts::TAU;
 use std::fmt::Debug;
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::de::DeserializeOwned;
@@ -105,15 +102,6 @@ macro_rules! augmentations {
 }
 pub(crate) use augmentations;
 
-/// A draw from the standard normal distribution.
-///
-/// Source: Box and Muller 1958, "A Note on the Generation of Random Normal Deviates".
-pub(crate) fn standard_normal(rng: &mut ChaCha8Rng) -> f64 {
-    // 1 - [0, 1) is never 0, whose logarithm has no value.
-    let (radius, angle) = (1.0 - rng.random::<f64>(), rng.random::<f64>());
-    (-2.0 * radius.ln()).sqrt() * (TAU * angle).cos()
-}
-
 /// Checks a chance, 0 to 1.
 pub(crate) fn check_probability(probability: f64) -> Result<(), ConfigError> {
     in_range("probability", probability, 0.0..=1.0)
@@ -148,7 +136,11 @@ mod tests {
     fn every_entry_has_defaults_in_its_ranges_and_survives_being_written() {
         for (modality, entries) in names() {
             for (entry, _) in entries {
-                let entries = vec![((*entry).to_owned(), json!({}))];
+                let section = match *entry {
+                    "synonyms" => json!({"table": {"big": ["large"]}}),
+                    _ => json!({}),
+                };
+                let entries = vec![((*entry).to_owned(), section)];
                 let config = AugmentationConfig::read(&modality, entries).unwrap();
                 let stored = serde_json::to_string(&config).unwrap();
                 assert_eq!(serde_json::from_str::<AugmentationConfig>(&stored).unwrap(), config);

@@ -18,6 +18,7 @@ pub mod encoder;
 pub mod head;
 pub mod layer;
 pub mod loss;
+mod mix;
 mod model;
 mod optimizer;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use batch::{FeatureBatch, FeatureValues};
 pub use components::Build;
 pub use embedding::{Embedding, Encoded};
 pub use loss::TargetBatch;
+pub use mix::{Mix, Pasted};
 pub use model::{InputSpec, Losses, Model, ModelSpec, OutputSpec};
 pub use optimizer::{AdamW, AdamWConfig};
 pub use weights::WeightsError;

@@ -1,8 +1,12 @@
-//! What an epoch draws at random: the order of the rows and the inputs that are hidden.
+//! What an epoch draws at random: the order of the rows, the inputs that are hidden and the rows
+//! that are mixed.
 
-use rand::RngExt;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
+use rand_distr::Beta;
+use sensorium_bundle::config::TrainerConfig;
 use sensorium_core::Seed;
+use sensorium_model::{Mix, Pasted};
 
 /// The train rows of one epoch in their batches; the last batch may be smaller.
 #[must_use]
@@ -26,6 +30,42 @@ pub(crate) fn hidden_inputs(present: &[bool], chance: f64, epoch: Seed, row: usi
         hidden[present[rng.random_range(0..present.len())]] = false;
     }
     hidden
+}
+
+/// How the rows of a step are mixed; `None` where they are not.
+///
+/// Source: `Mixup` of timm 1.0 (`timm/data/mixup.py`), in its batch mode; partners are drawn here,
+/// where timm takes the batch backwards.
+#[must_use]
+pub(crate) fn mix(trainer: &TrainerConfig, rows: usize, step: Seed) -> Option<Mix> {
+    let mut rng = step.derive("mix").rng();
+    let (mixup, cutmix) = (trainer.mixup, trainer.cutmix);
+    if (mixup == 0.0 && cutmix == 0.0) || !rng.random_bool(trainer.mixup_prob) {
+        return None;
+    }
+    let both = mixup > 0.0 && cutmix > 0.0;
+    let pastes = if both { rng.random_bool(trainer.mixup_switch_prob) } else { cutmix > 0.0 };
+    let alpha = if pastes { cutmix } else { mixup };
+    let share = rng.sample(Beta::new(alpha, alpha).expect("alpha is above 0"));
+    let mut partners: Vec<usize> = (0..rows).collect();
+    partners.shuffle(&mut rng);
+    let pasted = pastes.then(|| pasted(share, &mut rng));
+    let share = pasted.map_or(share, |pasted| 1.0 - area(pasted));
+    Some(Mix { partners, share, pasted })
+}
+
+/// A rectangle of the picture's form and of the area that `share` leaves, cut off at the edges.
+fn pasted(share: f64, rng: &mut impl Rng) -> Pasted {
+    let side = (1.0 - share).sqrt();
+    let mut span = || {
+        let middle: f64 = rng.random();
+        [(middle - side / 2.0).max(0.0), (middle + side / 2.0).min(1.0)]
+    };
+    Pasted { rows: span(), columns: span() }
+}
+
+fn area(Pasted { rows, columns }: Pasted) -> f64 {
+    (rows[1] - rows[0]) * (columns[1] - columns[0])
 }
 
 #[cfg(test)]
@@ -59,5 +99,31 @@ mod tests {
         // Five standard deviations of a binomial with 20,000 draws are 0.016; that all four are
         // drawn hidden, and one then shown, lowers the share by 0.3⁴ / 4 = 0.002.
         assert!((hidden as f64 / 20_000.0 - 0.298).abs() < 0.016, "{hidden}");
+    }
+
+    #[test]
+    fn a_mix_pairs_every_row_once_and_pastes_what_its_share_leaves() {
+        let trainer = TrainerConfig { mixup: 0.4, cutmix: 1.0, ..TrainerConfig::default() };
+        let mut pasted = 0;
+        for step in 0..1_000 {
+            let mix = mix(&trainer, 8, Seed::new(step)).unwrap();
+            let mut partners = mix.partners.clone();
+            partners.sort_unstable();
+            assert_eq!(partners, (0..8).collect::<Vec<_>>());
+            assert!((0.0..=1.0).contains(&mix.share));
+            if let Some(rectangle) = mix.pasted {
+                pasted += 1;
+                assert!((area(rectangle) - (1.0 - mix.share)).abs() < 1e-12);
+            }
+        }
+        // Five standard deviations of a binomial with 1,000 draws of one half are 79.
+        assert!((421..=579).contains(&pasted), "{pasted}");
+    }
+
+    #[test]
+    fn without_alpha_or_by_chance_a_step_is_not_mixed() {
+        assert!(mix(&TrainerConfig::default(), 8, Seed::new(1)).is_none());
+        let never = TrainerConfig { mixup: 1.0, mixup_prob: 0.0, ..TrainerConfig::default() };
+        assert!(mix(&never, 8, Seed::new(1)).is_none());
     }
 }

@@ -69,7 +69,7 @@ pub fn judge(
     let mut answers = Answers::new(targets, &truths, subsets);
     let batch_size = predictor.config().trainer.rows_per_evaluation();
     let batches: Vec<Vec<usize>> = rows.chunks(batch_size).map(<[usize]>::to_vec).collect();
-    let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results| {
+    let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results, _| {
         let features: Result<Vec<_>, _> = results.into_iter().collect();
         match features {
             Err(error) => ControlFlow::Break(error),

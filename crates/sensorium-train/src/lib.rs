@@ -21,7 +21,7 @@ pub use checkpoint::{Checkpoint, RunIdentity};
 pub use error::TrainError;
 pub use history::{EpochRecord, History, MetricCurves};
 pub use judge::{Judged, MAX_INPUTS_FOR_ALL_SUBSETS, Subset, judge, kind_of, subsets};
-pub use observe::{Event, Observer, Silent};
+pub use observe::{EpochTime, Event, Observer, Silent};
 pub use plan::{OnError, Plan, Readable};
 pub use report::report;
 pub use results::RunFolder;

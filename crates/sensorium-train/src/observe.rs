@@ -1,5 +1,7 @@
 //! What training tells the program that runs it; the libraries print nothing.
 
+use std::time::Duration;
+
 use crate::history::EpochRecord;
 
 /// Hears how training goes and may ask it to stop.
@@ -43,7 +45,18 @@ pub enum Event<'a> {
         record: &'a EpochRecord,
         /// Whether it is the best so far.
         is_best: bool,
+        /// How long it took.
+        time: EpochTime,
     },
+}
+
+/// How long an epoch's training steps took, without judging it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EpochTime {
+    /// All of it.
+    pub steps: Duration,
+    /// What of it the model waited for rows to be read, made into features and augmented.
+    pub waiting: Duration,
 }
 
 /// Hears everything and says nothing.

@@ -153,7 +153,7 @@ impl LeftOut {
     ) -> Result<(), ModalityError> {
         let batches: Vec<Vec<usize>> = rows.chunks(32).map(<[usize]>::to_vec).collect();
         let mut batch = batches.iter();
-        let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results| {
+        let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results, _| {
             let rows = batch.next().expect("one result for each batch");
             for (&row, result) in rows.iter().zip(results) {
                 if let Err(error) = result.map_or_else(|error| self.add(row, error), |_| Ok(())) {

@@ -16,14 +16,16 @@ use sensorium_core::Seed;
 use sensorium_metrics::{COMBINED, MetricValues, judge as metrics_of};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
-use sensorium_model::{AdamW, AdamWConfig};
+use sensorium_model::{
+    AdamW, AdamWConfig, FeatureBatch, FeatureValues, Losses, Mix, Model, TargetBatch,
+};
 use sensorium_table::Splits;
 
 use crate::checkpoint::{Checkpoint, Progress, State};
-use crate::draw::{batches, hidden_inputs};
+use crate::draw::{batches, hidden_inputs, mix};
 use crate::history::{EpochRecord, History};
 use crate::judge::judge;
-use crate::observe::{Event, Observer};
+use crate::observe::{EpochTime, Event, Observer};
 use crate::schedule::learning_rate;
 use crate::targets::target_batch;
 use crate::watch::Watched;
@@ -129,12 +131,12 @@ impl<'a> Training<'a> {
         let (config, fitted) = (self.plan.config.clone(), self.plan.fitted.clone());
         let mut predictor = Predictor::of(config, fitted, &state.model);
         while !self.is_done(&state.progress) {
-            if self.train_epoch(&mut state, observer)?.is_break() {
+            let ControlFlow::Continue(time) = self.train_epoch(&mut state, observer)? else {
                 self.checkpoint.write(&state)?;
                 return Ok(Outcome::Stopped);
-            }
+            };
             predictor = predictor.with_model(&state.model);
-            self.end_epoch(&mut state, &predictor, observer)?;
+            self.end_epoch(&mut state, &predictor, time, observer)?;
             self.checkpoint.write(&state)?;
         }
         let history = state.progress.history;
@@ -181,13 +183,17 @@ impl<'a> Training<'a> {
         &self,
         state: &mut State,
         observer: &mut dyn Observer,
-    ) -> Result<ControlFlow<()>, TrainError> {
+    ) -> Result<ControlFlow<(), EpochTime>, TrainError> {
         let epoch = self.seed.derive("epoch").at(state.progress.epoch as u64);
         let batch_size = self.plan.config.trainer.batch_size;
         let all = batches(self.splits.train.indices(), batch_size, epoch);
         let mut written = Instant::now();
+        let mut time = EpochTime::default();
         let rest = &all[state.progress.batch..];
-        let flow = self.source.for_each_batch(rest, PipelineLimits::default(), |results| {
+        let limits = PipelineLimits::default();
+        let begun = Instant::now();
+        let flow = self.source.for_each_augmented_batch(rest, epoch, limits, |results, waiting| {
+            time.waiting += waiting.0;
             let rows = match results.into_iter().collect::<Result<Vec<_>, _>>() {
                 Ok(rows) => rows,
                 Err(error) => return ControlFlow::Break(Halt::Cell(error)),
@@ -204,8 +210,9 @@ impl<'a> Training<'a> {
                 ControlFlow::Continue(())
             }
         });
+        time.steps = begun.elapsed();
         match flow {
-            ControlFlow::Continue(()) => Ok(ControlFlow::Continue(())),
+            ControlFlow::Continue(()) => Ok(ControlFlow::Continue(time)),
             ControlFlow::Break(Halt::Asked) => Ok(ControlFlow::Break(())),
             ControlFlow::Break(Halt::Cell(error)) => Err(error.into()),
             ControlFlow::Break(Halt::Other(error)) => Err(error),
@@ -223,17 +230,15 @@ impl<'a> Training<'a> {
         let rows: Vec<&RowFeatures> = rows.iter().map(|row| &**row).collect();
         let hidden: Vec<Vec<bool>> = rows.iter().map(|row| self.hidden(row, epoch)).collect();
         // Dropout layers draw from the device's generator.
-        self.device.seed(self.seed.derive("step").at(state.progress.step as u64).value());
+        let seed = self.seed.derive("step").at(state.progress.step as u64);
+        self.device.seed(seed.value());
 
         let batch = fitted.collate(&rows, |row, input| hidden[row][input], &self.device);
-        let embeddings = state.model.encode(&batch, &self.device);
-        let logits = state.model.logits(&state.model.fuse(&embeddings));
         let indices: Vec<usize> = rows.iter().map(|row| row.row).collect();
-        let targets =
-            fitted.targets.iter().enumerate().map(|(output, target)| {
-                target_batch(target, &self.readable.truths(output, &indices))
-            });
-        let losses = state.model.loss(&logits, &targets.collect::<Vec<_>>());
+        let losses = match mix(&config.trainer, rows.len(), seed) {
+            None => self.losses(&state.model, &batch, &indices),
+            Some(mix) => self.mixed_losses(&state.model, &batch, &indices, &mix),
+        };
         let values = loss_values(&losses);
         state.progress.add(&values, rows.len())?;
 
@@ -242,6 +247,38 @@ impl<'a> Training<'a> {
         state.model = state.optimizer.step(state.model.clone(), gradients, rate).0;
         state.progress.step += 1;
         Ok(())
+    }
+
+    fn losses(&self, model: &Model, batch: &[FeatureBatch], rows: &[usize]) -> Losses {
+        let embeddings = model.encode(batch, &self.device);
+        model.loss(&model.logits(&model.fuse(&embeddings)), &self.targets(rows))
+    }
+
+    fn mixed_losses(
+        &self,
+        model: &Model,
+        batch: &[FeatureBatch],
+        rows: &[usize],
+        mix: &Mix,
+    ) -> Losses {
+        let pictures: Vec<FeatureBatch> = batch.iter().map(|batch| mix.pictures(batch)).collect();
+        let embeddings = model.encode(&pictures, &self.device).into_iter().zip(batch);
+        let embeddings = embeddings.map(|(embedding, batch)| match batch.values {
+            Some(FeatureValues::Grid(_)) => embedding,
+            _ => mix.embedding(&embedding),
+        });
+        let logits = model.logits(&model.fuse(&embeddings.collect::<Vec<_>>()));
+        let partners: Vec<usize> = mix.partners.iter().map(|&partner| rows[partner]).collect();
+        let own = model.loss(&logits, &self.targets(rows));
+        mix.loss(own, model.loss(&logits, &self.targets(&partners)))
+    }
+
+    /// What the outputs of these rows truly are.
+    fn targets(&self, rows: &[usize]) -> Vec<TargetBatch> {
+        let targets = self.plan.fitted.targets.iter().enumerate();
+        let of_output =
+            |(output, target)| target_batch(target, &self.readable.truths(output, rows));
+        targets.map(of_output).collect()
     }
 
     fn hidden(&self, row: &RowFeatures, epoch: Seed) -> Vec<bool> {
@@ -254,6 +291,7 @@ impl<'a> Training<'a> {
         &self,
         state: &mut State,
         predictor: &Predictor,
+        time: EpochTime,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         let rows = &self.splits.validation;
@@ -277,7 +315,7 @@ impl<'a> Training<'a> {
             // Not `clone`: clones share the running statistics, which later epochs move on.
             state.best = state.model.valid();
         }
-        observer.on(Event::Epoch { epoch, record: &history.epochs[epoch], is_best });
+        observer.on(Event::Epoch { epoch, record: &history.epochs[epoch], is_best, time });
         Ok(())
     }
 

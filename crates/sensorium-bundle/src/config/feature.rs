@@ -2,7 +2,7 @@
 
 use sensorium_core::{ColumnName, ConfigError, Layout, config};
 use sensorium_modality::target::{FittedTarget, TargetConfig};
-use sensorium_modality::{FittedModality, ModalityConfig, infer};
+use sensorium_modality::{AugmentationConfig, FittedModality, ModalityConfig, infer};
 use sensorium_model::encoder::EncoderConfig;
 use sensorium_model::head::HeadConfig;
 use sensorium_model::loss::LossConfig;
@@ -23,6 +23,8 @@ pub struct InputFeature {
     pub column: ColumnName,
     /// `type` and `preprocessing`.
     pub modality: ModalityConfig,
+    /// `augmentation`: what changes the train rows at random.
+    pub augmentation: AugmentationConfig,
     /// `encoder`.
     pub encoder: EncoderConfig,
 }
@@ -50,6 +52,8 @@ struct WrittenInput {
     r#type: Option<String>,
     #[serde(default)]
     preprocessing: Value,
+    #[serde(default)]
+    augmentation: Value,
     #[serde(default)]
     encoder: Value,
 }
@@ -107,12 +111,40 @@ fn input(
     let modality =
         ModalityConfig::read(&kind, section(default("preprocessing"), written.preprocessing))
             .map_err(|error| below_preprocessing(error, ModalityConfig::COMPONENTS, &kind))?;
+    let augmentation = over(default("augmentation"), written.augmentation);
+    let augmentation = augmentation_of(&modality, augmentation)?;
     let layout = modality.layout();
     let encoder = over(default("encoder"), written.encoder);
     let (name, rest) = component(encoder, default_encoder(layout), "encoder")?;
     let encoder =
         EncoderConfig::read(layout, &name, rest).map_err(|error| error.under("encoder"))?;
-    Ok(InputFeature { name: written.name, column, modality, encoder })
+    Ok(InputFeature { name: written.name, column, modality, augmentation, encoder })
+}
+
+/// A list of entries, each a section or a bare name; true stands for the usual ones.
+fn augmentation_of(
+    modality: &ModalityConfig,
+    written: Value,
+) -> Result<AugmentationConfig, ConfigError> {
+    let entries = match written {
+        Value::Null | Value::Bool(false) => Vec::new(),
+        Value::Bool(true) => return Ok(AugmentationConfig::usual(modality)),
+        Value::Array(entries) => entries,
+        other => {
+            let expected = "true, false or a list of entries, each with its `type`";
+            return Err(ConfigError::invalid("augmentation", other, expected));
+        }
+    };
+    let entries = entries.into_iter().enumerate();
+    let entries = entries.map(|(index, entry)| {
+        let at = format!("augmentation[{index}]");
+        let (name, rest) = component(entry, "", &at)?;
+        if name.is_empty() {
+            return Err(ConfigError::MissingKey { at, key: "type".to_owned() });
+        }
+        Ok((name, rest))
+    });
+    AugmentationConfig::read(modality, entries.collect::<Result<_, _>>()?)
 }
 
 fn output(

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use super::OutputFeature;
 
+/// The largest parameter of a beta distribution that is drawn from.
+const MAX_ALPHA: f64 = 100.0;
+
 /// How a model is trained; Ludwig's keys, and `modality_dropout`.
 ///
 /// | Key                       | Default    | Unit   | Range                                   |
@@ -19,6 +22,10 @@ use super::OutputFeature;
 /// | `validation_field`        | `combined` |        | `combined` or an output                 |
 /// | `validation_metric`       | `loss`     |        | `loss` or a metric of that output       |
 /// | `modality_dropout`        | 0.15       |        | 0 or more and below 1                   |
+/// | `mixup`                   | 0          | alpha  | 0 (off) to 100                          |
+/// | `cutmix`                  | 0          | alpha  | 0 (off) to 100                          |
+/// | `mixup_prob`              | 1          |        | 0 to 1                                  |
+/// | `mixup_switch_prob`       | 0.5        |        | 0 to 1                                  |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainerConfig {
@@ -47,6 +54,15 @@ pub struct TrainerConfig {
     /// The chance that a present input is hidden from the model in a training step, drawn for each
     /// row and input apart; a row always keeps one. What makes any subset of inputs usable.
     pub modality_dropout: f64,
+    /// Both parameters of the beta distribution that the share of a row is drawn from where it is
+    /// mixed with another one; 0 never mixes. This and the next three are timm's.
+    pub mixup: f64,
+    /// As `mixup`, where a part of another picture is pasted.
+    pub cutmix: f64,
+    /// The chance that a batch is mixed.
+    pub mixup_prob: f64,
+    /// The chance that a mixed batch is pasted, where both are on.
+    pub mixup_switch_prob: f64,
 }
 
 /// Ludwig's kinds of trainer that are read.
@@ -126,6 +142,10 @@ impl Default for TrainerConfig {
             validation_field: "combined".to_owned(),
             validation_metric: "loss".to_owned(),
             modality_dropout: 0.15,
+            mixup: 0.0,
+            cutmix: 0.0,
+            mixup_prob: 1.0,
+            mixup_switch_prob: 0.5,
         }
     }
 }
@@ -180,6 +200,10 @@ impl TrainerConfig {
         in_range("eval_batch_size", self.rows_per_evaluation(), 1..)?;
         above_zero("learning_rate", self.learning_rate)?;
         in_range("modality_dropout", self.modality_dropout, 0.0..1.0)?;
+        in_range("mixup", self.mixup, 0.0..=MAX_ALPHA)?;
+        in_range("cutmix", self.cutmix, 0.0..=MAX_ALPHA)?;
+        in_range("mixup_prob", self.mixup_prob, 0.0..=1.0)?;
+        in_range("mixup_switch_prob", self.mixup_switch_prob, 0.0..=1.0)?;
         if self.early_stop != -1 {
             in_range("early_stop", self.early_stop, 1..)?;
         }

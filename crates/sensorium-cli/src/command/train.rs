@@ -11,7 +11,8 @@ use sensorium_metrics::Statistics;
 use sensorium_modality::pipeline::DEFAULT_CACHE_BYTES;
 use sensorium_table::Table;
 use sensorium_train::{
-    Begin, Checkpoint, History, Outcome, Plan, Readable, RunFolder, RunIdentity, Training, report,
+    Begin, Checkpoint, EpochTime, History, Outcome, Plan, Readable, RunFolder, RunIdentity,
+    Training, report,
 };
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ pub(super) fn run(
     let plan = Plan::new(config, &table)?;
     let source = plan
         .fitted
-        .features(&plan.config, &table)?
+        .training_features(&plan.config, &table)?
         .with_cache(table.num_rows(), DEFAULT_CACHE_BYTES);
     let readable = Readable::read(
         &plan.config,
@@ -58,7 +59,10 @@ pub(super) fn run(
         "{} {}",
         plan.config.trainer.validation_field, plan.config.trainer.validation_metric
     );
-    let outcome = training.run(begin, &mut Progress::new(watched))?;
+    let mut progress = Progress::new(watched);
+    let outcome = training.run(begin, &mut progress)?;
+    let time = progress.time();
+    drop(progress);
     let Outcome::Finished { predictor, history, best_epoch } = outcome else {
         note(&format!(
             "stopped; the same command with `--resume` goes on from {}",
@@ -73,14 +77,17 @@ pub(super) fn run(
         predict::write_rows(&predictor, &table, &training.splits().test, &path)?;
     }
     let seconds = started.elapsed().as_secs_f64();
-    let description = description(arguments, &plan, &readable, &training, (best_epoch, seconds));
+    let seconds_of = seconds_of(seconds, time);
+    let description = description(arguments, &plan, &readable, &training, best_epoch, &seconds_of);
     folder.write_json("description.json", &description)?;
     let shown = statistics::shown(&statistics, predictor.config());
     write_results(&folder, predictor, &history, &statistics)?;
     print(&format!(
-        "{shown}\n\nbest epoch {} of {}, {seconds:.0} s in all, written to {}",
+        "{shown}\n\nbest epoch {} of {}, {seconds:.0} s in all, {:.1} % of the steps waiting for rows,\n\
+         written to {}",
         best_epoch + 1,
         history.epochs.len(),
+        100.0 * waiting_share(time),
         folder.path().display()
     ))?;
     Ok(ExitCode::SUCCESS)
@@ -133,6 +140,20 @@ fn announcement(plan: &Plan, training: &Training<'_>, folder: &RunFolder) -> Str
     )
 }
 
+/// What of the training steps the model waited for rows to be read, made into features and
+/// augmented.
+fn waiting_share(time: EpochTime) -> f64 {
+    time.waiting.as_secs_f64() / time.steps.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+fn seconds_of(all: f64, time: EpochTime) -> Value {
+    json!({
+        "all": all,
+        "training_steps": time.steps.as_secs_f64(),
+        "waiting_for_rows": time.waiting.as_secs_f64(),
+    })
+}
+
 /// The bundle last: where it lies, everything does.
 fn write_results(
     folder: &RunFolder,
@@ -154,7 +175,8 @@ fn description(
     plan: &Plan,
     readable: &Readable,
     training: &Training<'_>,
-    (best_epoch, seconds): (usize, f64),
+    best_epoch: usize,
+    seconds: &Value,
 ) -> Value {
     let splits = training.splits();
     let shown = |path: &Path| path.display().to_string();

@@ -7,6 +7,21 @@ use std::time::{Duration, Instant};
 use crate::small::{Small, TRAIN};
 
 const EPOCHS: &[&str] = &["--set", "trainer.epochs=12"];
+/// Everything that draws at random.
+const AUGMENTED: &[&str] = &[
+    "--set",
+    "trainer.epochs=12",
+    "--set",
+    "input_features.0.augmentation=[random_resized_crop, color_jitter, random_erasing]",
+    "--set",
+    "input_features.2.augmentation=[noise, speed, spec_augment]",
+    "--set",
+    "input_features.3.augmentation=true",
+    "--set",
+    "trainer.mixup=0.2",
+    "--set",
+    "trainer.cutmix=1",
+];
 
 fn bundle(small: &Small, run: &str) -> Vec<u8> {
     std::fs::read(small.path(&format!("results/{run}/model.safetensors"))).unwrap()
@@ -24,7 +39,7 @@ fn two_runs_with_one_seed_write_the_same_bytes_and_another_seed_does_not() {
 
 /// Starts a run, and gives the signal once its checkpoint has been replaced `times` times.
 fn interrupt(small: &Small, signal: &str, times: usize) -> Option<i32> {
-    let arguments = [TRAIN, EPOCHS, &["--model_name", "stopped"]].concat();
+    let arguments = [TRAIN, AUGMENTED, &["--model_name", "stopped"]].concat();
     let mut command = small.command(&arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let checkpoint = small.path("results/experiment_stopped/checkpoint.safetensors");
@@ -47,10 +62,10 @@ fn interrupt(small: &Small, signal: &str, times: usize) -> Option<i32> {
 #[test]
 fn a_run_killed_at_any_moment_resumes_to_the_same_bytes() {
     let small = Small::new();
-    small.train(EPOCHS);
+    small.train(AUGMENTED);
     for (round, times) in [1, 3, 6].into_iter().enumerate() {
         assert_eq!(interrupt(&small, "-KILL", times), None);
-        small.train(&[EPOCHS, &["--model_name", "stopped", "--resume"]].concat());
+        small.train(&[AUGMENTED, &["--model_name", "stopped", "--resume"]].concat());
         assert!(
             bundle(&small, "experiment_run") == bundle(&small, "experiment_stopped"),
             "round {round}"
@@ -62,9 +77,9 @@ fn a_run_killed_at_any_moment_resumes_to_the_same_bytes() {
 #[test]
 fn ctrl_c_leaves_a_checkpoint_that_resumes_to_the_same_bytes() {
     let small = Small::new();
-    small.train(EPOCHS);
+    small.train(AUGMENTED);
     assert_eq!(interrupt(&small, "-INT", 2), Some(130));
-    small.train(&[EPOCHS, &["--model_name", "stopped", "--resume"]].concat());
+    small.train(&[AUGMENTED, &["--model_name", "stopped", "--resume"]].concat());
     assert!(bundle(&small, "experiment_run") == bundle(&small, "experiment_stopped"));
 }
 
@@ -72,12 +87,12 @@ fn ctrl_c_leaves_a_checkpoint_that_resumes_to_the_same_bytes() {
 fn a_checkpoint_of_another_run_is_refused() {
     let small = Small::new();
     interrupt(&small, "-KILL", 1);
-    let resume = [TRAIN, EPOCHS, &["--model_name", "stopped", "--resume", "--random_seed", "7"]];
+    let resume = [TRAIN, AUGMENTED, &["--model_name", "stopped", "--resume", "--random_seed", "7"]];
     let errors = small.refused(&resume.concat());
     assert!(errors.contains("belongs to another config or seed"), "{errors}");
 
     small.edit("table.csv", "rose", "tulip");
-    let resume = [TRAIN, EPOCHS, &["--model_name", "stopped", "--resume"]];
+    let resume = [TRAIN, AUGMENTED, &["--model_name", "stopped", "--resume"]];
     let errors = small.refused(&resume.concat());
     assert!(errors.contains("belongs to another dataset"), "{errors}");
 }

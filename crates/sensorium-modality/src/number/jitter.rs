@@ -1,12 +1,13 @@
 //! Numbers that are not exact.
 
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
 use super::ChangeNumber;
-use crate::augmentation::standard_normal;
 
 /// Adds a draw from a normal distribution to the number, after it was scaled.
 ///
@@ -33,8 +34,8 @@ impl ChangeNumber for Jitter {
 
     fn apply(&self, scaled: f32, rng: &mut ChaCha8Rng) -> f32 {
         #[expect(clippy::cast_possible_truncation, reason = "features are f32")]
-        let added = (self.std * standard_normal(rng)) as f32;
-        scaled + added
+        let deviation = self.std as f32;
+        scaled + deviation * rng.sample::<f32, _>(StandardNormal)
     }
 }
 

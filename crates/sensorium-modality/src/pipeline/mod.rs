@@ -195,7 +195,7 @@ impl<'a> FeatureSource<'a> {
         let workers = if self.holds_all(batches) { 0 } else { limits.workers };
         let limits = PipelineLimits { workers, ..limits };
         let read = |row| self.row(row);
-        self.for_each(batches, limits, read, consume)
+        for_each_read(batches, limits, read, consume)
     }
 
     /// As [`FeatureSource::for_each_batch`], with the changes that the columns' augmentation draws
@@ -215,22 +215,7 @@ impl<'a> FeatureSource<'a> {
             return self.for_each_batch(batches, limits, consume);
         }
         let read = |row| self.augmented_row(row, epoch);
-        self.for_each(batches, limits, read, consume)
-    }
-
-    /// Batches are cut short where nobody waits for them any more.
-    fn for_each<B>(
-        &self,
-        batches: &[Vec<usize>],
-        limits: PipelineLimits,
-        read: impl Fn(usize) -> RowResult + Sync,
-        mut consume: impl FnMut(Vec<RowResult>, Waiting) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        let make = |index: usize, stop: &Stop| {
-            let rows = batches[index].iter().take_while(|_| !stop.is_set());
-            Batch(rows.map(|&row| read(row)).collect())
-        };
-        for_each_in_order(batches.len(), limits, make, |Batch(rows), wait| consume(rows, wait))
+        for_each_read(batches, limits, read, consume)
     }
 
     fn holds_all(&self, batches: &[Vec<usize>]) -> bool {
@@ -256,6 +241,20 @@ impl SourceColumn<'_> {
         let decoded = self.decoded(row)?;
         Ok(decoded.map(|cell| self.modality.augmented(&cell, list, &mut seed.rng())))
     }
+}
+
+/// Batches are cut short where nobody waits for them any more.
+fn for_each_read<B>(
+    batches: &[Vec<usize>],
+    limits: PipelineLimits,
+    read: impl Fn(usize) -> RowResult + Sync,
+    mut consume: impl FnMut(Vec<RowResult>, Waiting) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let make = |index: usize, stop: &Stop| {
+        let rows = batches[index].iter().take_while(|_| !stop.is_set());
+        Batch(rows.map(|&row| read(row)).collect())
+    };
+    for_each_in_order(batches.len(), limits, make, |Batch(rows), wait| consume(rows, wait))
 }
 
 /// Rows that are handed over together.

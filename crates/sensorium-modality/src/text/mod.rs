@@ -3,19 +3,22 @@
 //! Id 0 is padding, id 1 an unknown word, and from id 2 on come the words of the train rows by
 //! falling frequency, ties in alphabetical order.
 
+mod augmentation;
 mod tokenize;
 
+use rand_chacha::ChaCha8Rng;
 use sensorium_core::config::in_range;
 use sensorium_core::{ConfigError, FeatureShape};
 use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+pub use augmentation::TextAugmentation;
 pub use tokenize::Tokenizer;
 
 use crate::category::values_shown;
 use crate::vocabulary::{MAX_VOCABULARY, Vocabulary, WordCounts};
-use crate::{Features, MissingValueStrategy, Modality, ModalityError, NoAugmentation};
+use crate::{Features, MissingValueStrategy, Modality, ModalityError};
 
 /// The longest text that is read, in bytes of UTF-8; a longer one is refused.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
@@ -99,7 +102,7 @@ impl TryFrom<StoredText> for Text {
 pub struct Words(pub Vec<String>);
 
 impl Text {
-    /// The tokens of a text, as [`Modality::decode`] makes them of a cell.
+    /// The tokens of a text.
     #[must_use]
     pub fn words_of(&self, text: &str) -> Words {
         let normalized: String =
@@ -120,8 +123,8 @@ impl Text {
 
 impl Modality for Text {
     type Config = TextConfig;
-    type Decoded = Words;
-    type Augmentation = NoAugmentation;
+    type Decoded = String;
+    type Augmentation = TextAugmentation;
 
     fn claims(summary: &ColumnSummary) -> Option<String> {
         (summary.distinct > 0).then(|| values_shown(summary))
@@ -145,8 +148,8 @@ impl Modality for Text {
         };
         let mut counts = WordCounts::default();
         for &row in rows.indices() {
-            if let Ok(Some(words)) = text.decode(&column.cell(row)) {
-                for word in &words.0 {
+            if let Ok(Some(decoded)) = text.decode(&column.cell(row)) {
+                for word in &text.words_of(&decoded).0 {
                     counts.add(word);
                 }
             }
@@ -169,7 +172,7 @@ impl Modality for Text {
         }
     }
 
-    fn decode(&self, cell: &Cell<'_>) -> Result<Option<Words>, ModalityError> {
+    fn decode(&self, cell: &Cell<'_>) -> Result<Option<String>, ModalityError> {
         let Some(text) = cell.text()? else { return Ok(None) };
         if text.len() > MAX_TEXT_BYTES {
             return Err(ModalityError::TooLarge {
@@ -180,18 +183,29 @@ impl Modality for Text {
                     .to_owned(),
             });
         }
-        Ok(Some(self.words_of(&text)))
+        Ok(Some(text.into_owned()))
     }
 
-    fn features(&self, decoded: &Words) -> Features {
-        if decoded.0.is_empty() {
+    fn features(&self, decoded: &String) -> Features {
+        let Words(words) = self.words_of(decoded);
+        if words.is_empty() {
             return Features::Tokens(vec![UNKNOWN_ID]);
         }
-        Features::Tokens(decoded.0.iter().map(|word| self.id_of(word)).collect())
+        Features::Tokens(words.iter().map(|word| self.id_of(word)).collect())
     }
 
-    fn num_bytes(decoded: &Words) -> usize {
-        decoded.0.iter().map(|word| size_of::<String>() + word.len()).sum()
+    fn num_bytes(decoded: &String) -> usize {
+        decoded.len()
+    }
+
+    fn augmented(
+        &self,
+        decoded: &String,
+        augmentation: &[TextAugmentation],
+        rng: &mut ChaCha8Rng,
+    ) -> Features {
+        let change = |text: String, entry: &TextAugmentation| entry.as_dyn().apply(&text, rng);
+        self.features(&augmentation.iter().fold(decoded.clone(), change))
     }
 }
 
@@ -214,7 +228,7 @@ mod tests {
     }
 
     fn ids(text: &Text, words: &str) -> Vec<u32> {
-        match text.features(&text.words_of(words)) {
+        match text.features(&words.to_owned()) {
             Features::Tokens(ids) => ids,
             other => panic!("tokens, not {other:?}"),
         }

@@ -41,7 +41,9 @@ impl ChangeSound for Gain {
 
     fn samples(&self, mut samples: Vec<f32>, _: &Rate<'_>, rng: &mut ChaCha8Rng) -> Vec<f32> {
         let factor = amplitude_from_db(rng.random_range(self.min_gain_db..=self.max_gain_db));
-        samples.iter_mut().for_each(|sample| *sample *= factor);
+        for sample in &mut samples {
+            *sample *= factor;
+        }
         samples
     }
 }

@@ -2,12 +2,13 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 use sensorium_core::ConfigError;
 use serde::{Deserialize, Serialize};
 
 use super::gain::amplitude_from_db;
 use super::{ChangeSound, Rate};
-use crate::augmentation::{check_bounds, standard_normal};
+use crate::augmentation::check_bounds;
 
 const MAX_SNR_DB: f64 = 120.0;
 
@@ -44,11 +45,8 @@ impl ChangeSound for Noise {
     fn samples(&self, mut samples: Vec<f32>, _: &Rate<'_>, rng: &mut ChaCha8Rng) -> Vec<f32> {
         let ratio = rng.random_range(self.min_snr_db..=self.max_snr_db);
         let deviation = root_mean_square(&samples) * amplitude_from_db(-ratio);
-        for sample in &mut samples {
-            #[expect(clippy::cast_possible_truncation, reason = "samples are f32")]
-            let drawn = standard_normal(rng) as f32;
-            *sample += deviation * drawn;
-        }
+        let drawn = rng.sample_iter::<f32, _>(StandardNormal);
+        samples.iter_mut().zip(drawn).for_each(|(sample, drawn)| *sample += deviation * drawn);
         samples
     }
 }

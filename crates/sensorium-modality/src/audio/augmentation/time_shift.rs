@@ -67,10 +67,10 @@ mod tests {
 
     #[test]
     fn what_is_left_free_is_silent() {
-        let mut samples = [1.0, 2.0, 3.0];
+        let mut samples = vec![1.0, 2.0, 3.0];
         later(&mut samples, 1);
-        assert_eq!(samples, [0.0, 1.0, 2.0]);
+        assert_eq!(samples, vec![0.0, 1.0, 2.0]);
         earlier(&mut samples, 2);
-        assert_eq!(samples, [2.0, 0.0, 0.0]);
+        assert_eq!(samples, vec![2.0, 0.0, 0.0]);
     }
 }

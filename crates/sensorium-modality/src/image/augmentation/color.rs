@@ -129,7 +129,7 @@ impl ChangePicture for ColorJitter {
     }
 
     fn apply(&self, mut picture: Picture, rng: &mut ChaCha8Rng) -> Picture {
-        let mut steps: [(fn(&mut Picture, f32), [f64; 2]); 4] = [
+        let mut steps: [(Adjust, [f64; 2]); 4] = [
             (brighten, [1.0 - self.brightness, 1.0 + self.brightness]),
             (contrast, [1.0 - self.contrast, 1.0 + self.contrast]),
             (saturate, [1.0 - self.saturation, 1.0 + self.saturation]),
@@ -142,6 +142,9 @@ impl ChangePicture for ColorJitter {
         picture
     }
 }
+
+/// Changes a picture as far as a factor, or a share of a turn, says.
+type Adjust = fn(&mut Picture, f32);
 
 #[expect(clippy::cast_possible_truncation, reason = "8-bit values need no more digits")]
 fn factor(bounds: [f64; 2], rng: &mut ChaCha8Rng) -> f32 {
@@ -213,7 +216,7 @@ mod tests {
     use super::super::tests::patterned;
     use super::*;
 
-    fn changed(pixels: &[u8], change: fn(&mut Picture, f32), factor: f32) -> Vec<u8> {
+    fn changed(pixels: &[u8], change: Adjust, factor: f32) -> Vec<u8> {
         let mut picture = Picture::from_rgb(1, pixels.len() / 3, pixels.to_vec()).unwrap();
         change(&mut picture, factor);
         picture.into_pixels()
@@ -238,12 +241,9 @@ mod tests {
     #[test]
     fn a_factor_of_one_and_no_turn_change_nothing() {
         let pixels = patterned(9, 9).into_pixels();
-        for (change, factor) in [
-            (brighten as fn(&mut Picture, f32), 1.0),
-            (contrast, 1.0),
-            (saturate, 1.0),
-            (turn_hue, 0.0),
-        ] {
+        for (change, factor) in
+            [(brighten as Adjust, 1.0), (contrast, 1.0), (saturate, 1.0), (turn_hue, 0.0)]
+        {
             assert_eq!(changed(&pixels, change, factor), pixels);
         }
     }
