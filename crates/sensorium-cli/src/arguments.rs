@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Predict(PredictArguments),
     /// Judge a model on a table
     Evaluate(EvaluateArguments),
+    /// Write the exact arrays that a model sees, and pictures of them
+    Features(FeaturesArguments),
     /// Say what each column of a table holds, and why it was taken for that
     Describe(DescribeArguments),
     /// List every modality, encoder, combiner, decoder, loss and metric
@@ -143,6 +145,41 @@ pub(crate) struct EvaluateArguments {
     pub(crate) output_directory: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) on_error: OnErrorArgument,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("fitted").required(true))]
+pub(crate) struct FeaturesArguments {
+    /// The bundle whose preprocessing is used, or the folder of the run that wrote it
+    #[arg(short, long = "model_path", value_name = "PATH", group = "fitted")]
+    pub(crate) model_path: Option<PathBuf>,
+    /// The config whose preprocessing is fitted on the table's train rows
+    #[arg(short, long, value_name = "FILE", group = "fitted", requires = "dataset")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set a key of the config, such as combiner.type=concat; may be given again
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "model_path")]
+    pub(crate) set: Vec<String>,
+    /// The root of every random choice, such as the split's
+    #[arg(long = "random_seed", value_name = "N", default_value_t = 42)]
+    pub(crate) random_seed: u64,
+    /// The table: CSV, JSON Lines or Parquet
+    #[arg(long, value_name = "FILE", required_unless_present = "input")]
+    pub(crate) dataset: Option<PathBuf>,
+    /// One input of one row, such as photo=cat.jpg, instead of the table's rows
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) input: Vec<String>,
+    /// The folder that paths in the table may not leave [default: the table's own]
+    #[arg(long = "media_root", value_name = "DIR")]
+    pub(crate) media_root: Option<PathBuf>,
+    /// Read only the first rows
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Where the arrays go: .safetensors, .parquet, .csv or .jsonl [default: nowhere]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Where a PNG of every picture and spectrogram goes [default: nowhere]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) plot: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,10 @@
 mod components;
 mod describe;
 mod evaluate;
+mod features;
+mod one_row;
 mod predict;
+mod read_config;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +26,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Experiment(arguments) => train::run(&arguments, train::Predictions::Write),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Features(arguments) => features::run(&arguments),
         Command::Describe(arguments) => describe::run(&arguments),
         Command::Components => components::run(),
     }

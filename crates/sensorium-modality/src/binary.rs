@@ -76,6 +76,10 @@ impl Modality for Binary {
         Features::Vector(vec![if *decoded { 1.0 } else { 0.0 }])
     }
 
+    fn unit(&self) -> &'static str {
+        "0 or 1"
+    }
+
     fn num_bytes(decoded: &bool) -> usize {
         size_of_val(decoded)
     }

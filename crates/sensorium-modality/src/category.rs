@@ -125,6 +125,10 @@ impl Modality for Category {
         Features::Vector(one_hot)
     }
 
+    fn unit(&self) -> &'static str {
+        "one-hot"
+    }
+
     fn num_bytes(decoded: &String) -> usize {
         decoded.len()
     }

@@ -186,6 +186,16 @@ macro_rules! modalities {
                 match self { $(Self::$modality(modality) => features_of(modality, cell),)+ }
             }
 
+            /// What the values of the features are in.
+            pub fn unit(&self) -> &'static str {
+                match self { $(Self::$modality(modality) => modality.unit(),)+ }
+            }
+
+            /// Features as a person can look at them; `None` for what is no picture.
+            pub fn picture(&self, features: &Features) -> Option<crate::image::Picture> {
+                match self { $(Self::$modality(modality) => modality.picture(features),)+ }
+            }
+
             /// A cell decoded as far as it is kept to be augmented again and again.
             pub(crate) fn decoded(
                 &self,

@@ -8,6 +8,7 @@ use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::image::Picture;
 use crate::{Augmentation, Features, ModalityError};
 
 /// A modality fitted to one column: it turns that column's cells into features.
@@ -62,6 +63,15 @@ pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
 
     /// Turns a decoded cell into features of [`Modality::shape`].
     fn features(&self, decoded: &Self::Decoded) -> Features;
+
+    /// What the values of the features are in.
+    fn unit(&self) -> &'static str;
+
+    /// Features as a person can look at them; `None` for what is no picture.
+    fn picture(&self, features: &Features) -> Option<Picture> {
+        let _ = features;
+        None
+    }
 
     /// What is kept of a decoded cell for the steps to come, where the column is augmented.
     fn kept(&self, decoded: Self::Decoded) -> Self::Decoded {

@@ -94,6 +94,10 @@ impl Modality for Number {
         Features::Vector(vec![self.0.scaled(*decoded)])
     }
 
+    fn unit(&self) -> &'static str {
+        "the number, on its fitted scale"
+    }
+
     fn num_bytes(decoded: &f64) -> usize {
         size_of_val(decoded)
     }

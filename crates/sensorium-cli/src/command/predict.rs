@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use sensorium_bundle::{Prediction, Predictor, RowPrediction};
-use sensorium_core::{ColumnName, nearest};
-use sensorium_table::{OutputCell, OutputType, Table, TableWriter, Value};
+use sensorium_table::{OutputCell, OutputType, Table, TableWriter};
 
+use super::one_row::one_row;
 use super::{bundle_path, note_left_out};
 use crate::arguments::{OnError, PredictArguments};
 use crate::failure::{self, Failure};
@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let table = match &arguments.dataset {
         Some(path) => Table::read(path, arguments.media_root.as_deref())?,
-        None => one_row(&predictor, &arguments.input)?,
+        None => one_row(&predictor.config().input_features, &arguments.input)?,
     };
     if let Some(path) = &arguments.dataset {
         note_absent_columns(&predictor, &table, &path.display().to_string());
@@ -186,47 +186,6 @@ fn of_output(prediction: &Prediction) -> Vec<OutputCell> {
         }
         Prediction::Number(value) => vec![OutputCell::Number(*value)],
     }
-}
-
-/// A table of the one row that `--input NAME=VALUE` describes.
-///
-/// A path is one that the user wrote, relative to the working folder, so no media root holds it.
-fn one_row(predictor: &Predictor, inputs: &[String]) -> Result<Table, Failure> {
-    let features = &predictor.config().input_features;
-    let mut given: BTreeMap<ColumnName, Value> = BTreeMap::new();
-    for input in inputs {
-        let (name, value) = input.split_once('=').ok_or_else(|| {
-            let hint = "such as `--input photo=cat.jpg`";
-            Failure::new(format!("`--input {input}` is not NAME=VALUE"), Some(hint))
-        })?;
-        let feature = features.iter().find(|feature| feature.name.as_str() == name);
-        let feature = feature.ok_or_else(|| unknown_input(predictor, name))?;
-        let value = if value.is_empty() {
-            Value::Missing
-        } else {
-            Value::Text(absolute(feature.modality.name(), value))
-        };
-        given.insert(feature.column.clone(), value);
-    }
-    let (columns, row) = given.into_iter().unzip();
-    Ok(Table::from_rows(columns, vec![row], Path::new("/"))?)
-}
-
-/// A path to media, made absolute; any other value as it is.
-fn absolute(modality: &str, value: &str) -> String {
-    match std::path::absolute(value) {
-        Ok(path) if matches!(modality, "image" | "audio") => path.display().to_string(),
-        _ => value.to_owned(),
-    }
-}
-
-fn unknown_input(predictor: &Predictor, name: &str) -> Failure {
-    let names: Vec<&str> =
-        predictor.config().input_features.iter().map(|feature| feature.name.as_str()).collect();
-    let all = format!("the model reads: {}", names.join(", "));
-    let hint = nearest(name, names.iter().copied())
-        .map_or_else(|| all.clone(), |meant| format!("did you mean `{meant}`? {all}"));
-    Failure::new(format!("the model has no input `{name}`"), Some(&hint))
 }
 
 fn note_absent_columns(predictor: &Predictor, table: &Table, given: &str) {

@@ -1,21 +1,20 @@
 //! `sensorium train` and `sensorium experiment`.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use sensorium_bundle::{Bundle, BundleError, Config, Predictor, config};
+use sensorium_bundle::{Bundle, Predictor};
 use sensorium_core::Seed;
 use sensorium_metrics::Statistics;
 use sensorium_modality::pipeline::DEFAULT_CACHE_BYTES;
-use sensorium_table::Table;
 use sensorium_train::{
     Begin, Checkpoint, EpochTime, History, Outcome, Plan, Readable, RunFolder, RunIdentity,
     Training, report,
 };
 use serde_json::{Value, json};
 
+use super::read_config::read_config;
 use super::{INTERRUPTED, note, note_left_out, predict, print, read_table};
 use crate::arguments::TrainArguments;
 use crate::failure::Failure;
@@ -35,7 +34,8 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     let table = read_table(&arguments.table)?;
-    let config = read_config(arguments, &table)?;
+    let seed = Seed::new(arguments.random_seed);
+    let config = read_config(&arguments.config, &arguments.set, seed, &table)?;
     let identity = RunIdentity::new(&config, &arguments.table.dataset)?;
     let plan = Plan::new(config, &table)?;
     let source = plan
@@ -91,24 +91,6 @@ pub(super) fn run(
         folder.path().display()
     ))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn read_config(arguments: &TrainArguments, table: &Table) -> Result<Config, Failure> {
-    let path = &arguments.config;
-    let text = fs::read_to_string(path)
-        .map_err(|source| BundleError::Read { path: path.clone(), source })?;
-    let in_file = |error: BundleError| Failure::from(error).in_file(path);
-    let mut written = config::parse_yaml(&text).map_err(in_file)?;
-    for assignment in &arguments.set {
-        let (key, value) = assignment.split_once('=').ok_or_else(|| {
-            Failure::new(
-                format!("`--set {assignment}` is not KEY=VALUE"),
-                Some("such as `--set combiner.type=concat`"),
-            )
-        })?;
-        config::set(&mut written, key, value)?;
-    }
-    Config::resolve(written, table, Seed::new(arguments.random_seed)).map_err(in_file)
 }
 
 fn folder(arguments: &TrainArguments) -> Result<(RunFolder, Begin), Failure> {

@@ -9,12 +9,14 @@ use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::augmentation::{AudioAugmentation, Rate};
-use super::config::{AudioConfig, CheckedAudio, Norm};
+use super::config::{AudioConfig, AudioKind, CheckedAudio, Norm};
 use super::decode::{DecodeError, Waveform, decode_bytes};
 use super::extract::FeatureExtractor;
 use super::format::{EXTENSIONS, is_audio};
 use super::resample::Resamplers;
+use super::spectrogram::spectrogram;
 use super::standardise::{BandMoments, BandScale};
+use crate::image::Picture;
 use crate::infer::media_claim;
 use crate::{Features, Modality, ModalityError};
 
@@ -211,6 +213,20 @@ impl Modality for Audio {
     fn features(&self, decoded: &Waveform) -> Features {
         let values = self.standardised(&decoded.samples);
         Features::Sequence { values, width: self.checked.width() }
+    }
+
+    fn unit(&self) -> &'static str {
+        match (self.checked.norm, self.checked.kind) {
+            (Some(Norm::Train), _) => "standardised by band over train",
+            (Some(Norm::PerFile), _) => "standardised by band over the sound",
+            (None, AudioKind::LogMel) => "dB",
+            (None, AudioKind::Mfcc) => "cepstral coefficients of dB",
+        }
+    }
+
+    fn picture(&self, features: &Features) -> Option<Picture> {
+        let Features::Sequence { values, width } = features else { return None };
+        Some(spectrogram(values, *width))
     }
 
     fn num_bytes(decoded: &Waveform) -> usize {

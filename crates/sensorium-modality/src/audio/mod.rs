@@ -21,6 +21,7 @@ mod mfcc;
 mod parity;
 mod reference;
 mod resample;
+mod spectrogram;
 mod standardise;
 mod stft;
 mod window;

@@ -142,6 +142,27 @@ impl Modality for Image {
         self.resized(&decoded).into_owned()
     }
 
+    fn unit(&self) -> &'static str {
+        if self.channels.iter().all(|channel| *channel == ChannelScale::UNIT) {
+            "sRGB, 0 to 1"
+        } else {
+            "sRGB, standardised by channel"
+        }
+    }
+
+    fn picture(&self, features: &Features) -> Option<Picture> {
+        let Features::Grid(values) = features else { return None };
+        let num_pixels = self.height * self.width;
+        let value = |channel: usize, pixel: usize| {
+            let scale = self.channels[channel];
+            let value = f64::from(values[channel * num_pixels + pixel]);
+            byte_of(value * scale.deviation + scale.mean)
+        };
+        let last = self.channels.len() - 1;
+        let pixels = (0..num_pixels).flat_map(|pixel| [0, 1, 2].map(|c| value(c.min(last), pixel)));
+        Picture::from_rgb(self.height, self.width, pixels.collect())
+    }
+
     fn num_bytes(decoded: &Picture) -> usize {
         decoded.pixels().len()
     }
@@ -156,6 +177,16 @@ impl Modality for Image {
         let change = |picture, entry: &ImageAugmentation| entry.as_dyn().apply(picture, rng);
         Features::Grid(self.scaled(&augmentation.iter().fold(resized, change)))
     }
+}
+
+/// The 8-bit value nearest to one of 0 to 1.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to what 8 bits hold"
+)]
+fn byte_of(value: f64) -> u8 {
+    (255.0 * value).round().clamp(0.0, 255.0) as u8
 }
 
 /// An [`Image`] as a file holds it, before it is known to be whole.
@@ -280,6 +311,18 @@ mod tests {
         let expected = [4.1, 23.5, 248.0];
         for (value, expected) in features(&image, &table, 2).iter().zip(expected) {
             assert!((value - expected).abs() < 1e-4, "{value} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_the_model_sees_can_be_looked_at_again() {
+        let picture = RgbImage::from_fn(5, 3, |x, y| ::image::Rgb([x as u8 * 40, y as u8 * 90, 7]));
+        let table = SmallTable::of([png(picture), blank(3, 5)]);
+        for standardize in [json!("train"), json!("imagenet1k"), json!(null)] {
+            let written = json!({"standardize_image": standardize, "height": 3, "width": 5});
+            let image: Image = table.fit(&config(written)).unwrap();
+            let decoded = image.decode(&table.column().cell(0)).unwrap().unwrap();
+            assert_eq!(image.picture(&image.features(&decoded)).unwrap(), decoded);
         }
     }
 

@@ -194,6 +194,10 @@ impl Modality for Text {
         Features::Tokens(words.iter().map(|word| self.id_of(word)).collect())
     }
 
+    fn unit(&self) -> &'static str {
+        "token ids"
+    }
+
     fn num_bytes(decoded: &String) -> usize {
         decoded.len()
     }
