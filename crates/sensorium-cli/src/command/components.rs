@@ -25,6 +25,15 @@ pub(super) fn run() -> Result<ExitCode, Failure> {
         text += "\n";
     };
     section("input_features[].type", ModalityConfig::COMPONENTS);
+    for (name, _) in ModalityConfig::COMPONENTS {
+        let modality = ModalityConfig::read(name, serde_json::json!({}))?;
+        if !modality.augmentations().is_empty() {
+            section(
+                &format!("input_features[].augmentation[].type, of {name}"),
+                modality.augmentations(),
+            );
+        }
+    }
     for layout in [Layout::Grid, Layout::Sequence, Layout::Tokens, Layout::Vector] {
         let title = format!("input_features[].encoder.type, reading {layout}");
         let encoders = EncoderConfig::components_for(layout);

@@ -41,6 +41,16 @@ fn an_unknown_value_is_answered_with_the_nearest() {
 }
 
 #[test]
+fn a_mistake_in_an_augmentation_is_placed() {
+    let errors = config("type: image,", "type: image, augmentation: [random_rotat],");
+    said(&errors, &["`input_features[0].augmentation[0].type`", "did you mean `random_rotate`?"]);
+    let errors = config("type: image,", "type: image, augmentation: [{degree: 3}],");
+    said(&errors, &["`input_features[0].augmentation[0]`", "lacks the key `type`"]);
+    let errors = config("type: number}", "type: number, augmentation: [{type: jitter, std: -1}]}");
+    said(&errors, &["`input_features[3].augmentation[0].std` is -1"]);
+}
+
+#[test]
 fn an_encoder_that_cannot_read_its_modality_is_refused_naming_both() {
     let errors = config("type: embed, embedding_size: 16, output_size: 16", "type: passthrough");
     said(&errors, &["input_features[1].encoder", "passthrough", "tokens", "parallel_cnn"]);
