@@ -1,12 +1,19 @@
 """Golden cases for decoding: what Pillow makes of one file of each kind.
 
 Run `python reference/image/decode.py` with the versions of `reference/requirements.lock`.
-The expected picture is upright (`ImageOps.exif_transpose`), on white, 8-bit RGB.
+The expected picture is upright (`ImageOps.exif_transpose`), on white, 8-bit RGB. PNGs of 16 bits
+are torchvision's, to the nearest of 8 bits: Pillow cuts gray ones off at 255.
 """
 
+import struct
+import zlib
+
 import numpy
+import torch
+import torchvision
+from pictures import folder, noise, save, versions, waves, write_case, write_config
 from PIL import Image, ImageOps
-from pictures import folder, noise, waves, write_case
+from torchvision.transforms.v2 import functional
 
 HEIGHT, WIDTH = 20, 28
 COLOR = Image.fromarray(waves(HEIGHT, WIDTH))
@@ -74,3 +81,28 @@ for name, (file, picture, options) in CASES.items():
             upright = Image.alpha_composite(white, upright)
         expected = numpy.asarray(upright.convert("RGB"))
     write_case(path, expected, file=file)
+
+
+def png_of_16_bits(values):
+    """[H, W, 1 or 3] as a file; Pillow writes no such colors."""
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    height, width, channels = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 3: 2}[channels], 0, 0, 0)
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+for name, channels in {"png_rgb_16": 3, "png_gray_16": 1}.items():
+    path = folder("image_decode", name)
+    values = numpy.random.RandomState(5).randint(0, 65_536, (9, 7, channels))
+    # What rounds down to a level, and what rounds up to the next.
+    values[0, :6, 0] = [0, 128, 129, 257, 65_406, 65_535]
+    (path / "a.png").write_bytes(png_of_16_bits(values))
+    tensor = torchvision.io.decode_image(str(path / "a.png"), mode="RGB")
+    tensor = functional.to_dtype(tensor, torch.float32, scale=True)
+    save(path / "expected.png", (255 * tensor).round().permute(1, 2, 0).to(torch.uint8).numpy())
+    write_config(path, versions("torch", "torchvision"), file="a.png")

@@ -3,10 +3,10 @@
 import json
 import platform
 import shutil
+from importlib import metadata
 from pathlib import Path
 
 import numpy
-import PIL
 from PIL import Image
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -36,12 +36,23 @@ def folder(group, name):
     return path
 
 
+def save(path, values):
+    """Writes 8-bit values, [H, W] or [H, W, 3], as a PNG."""
+    Image.fromarray(numpy.ascontiguousarray(values)).save(path, optimize=True)
+
+
+def versions(*packages):
+    """What a case was made with: Python, numpy and the named packages."""
+    found = {"python": platform.python_version()}
+    return found | {package: metadata.version(package) for package in (*packages, "numpy")}
+
+
+def write_config(path, made_with, **config):
+    """Writes what a case was made with and how."""
+    (path / "case.json").write_text(json.dumps(config | {"made_with": made_with}, indent=2) + "\n")
+
+
 def write_case(path, expected, **config):
     """Writes the expected picture and what it was made with."""
-    Image.fromarray(numpy.ascontiguousarray(expected)).save(path / "expected.png", optimize=True)
-    config["made_with"] = {
-        "python": platform.python_version(),
-        "pillow": PIL.__version__,
-        "numpy": numpy.__version__,
-    }
-    (path / "case.json").write_text(json.dumps(config, indent=2) + "\n")
+    save(path / "expected.png", expected)
+    write_config(path, versions("pillow"), **config)

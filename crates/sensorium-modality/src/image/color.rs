@@ -91,6 +91,11 @@ pub(super) fn gray_from_rgb([red, green, blue]: [u8; 3]) -> u8 {
     ((sum + 0x8000) >> 16) as u8
 }
 
+/// The same of values that were not rounded to 8 bits, and not rounded itself.
+pub(super) fn gray_value_from_rgb([red, green, blue]: [f32; 3]) -> f32 {
+    (red * 19_595.0 + green * 38_470.0 + blue * 7_471.0) / 65_536.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
 use super::decode::Limits;
+use super::standardize::Standardize;
 use crate::MissingValueStrategy;
 
 /// The greatest `height` and `width` that pictures are resized to, in pixels.
@@ -15,20 +16,25 @@ pub const MAX_MAX_PIXELS: u64 = 1_000_000_000;
 
 /// How pictures are sized and scaled.
 ///
-/// | key                        | default         | unit     | range                            |
-/// |----------------------------|-----------------|----------|----------------------------------|
-/// | `missing_value_strategy`   | `mask`          |          | `mask`                           |
-/// | `height`, `width`          | inferred        | pixels   | 1 to [`MAX_SIDE`]; both or none  |
-/// | `infer_image_dimensions`   | true            |          | false only with the two above    |
-/// | `infer_image_max_height`   | 256             | pixels   | 1 to [`MAX_SIDE`]                |
-/// | `infer_image_max_width`    | 256             | pixels   | 1 to [`MAX_SIDE`]                |
-/// | `infer_image_sample_size`  | 100             | pictures | 1 or more                        |
-/// | `num_channels`             | 3               |          | 1 (grey) or 3 (RGB)              |
-/// | `resize_method`            | `interpolate`   |          | `interpolate`, `crop_or_pad`     |
-/// | `standardize_image`        | `train`         |          | `train`, `imagenet1k` or null    |
-/// | `max_pixels`               | 100 million     | pixels   | 1 to [`MAX_MAX_PIXELS`]          |
+/// | key                       | default       | unit     | range                                |
+/// |---------------------------|---------------|----------|--------------------------------------|
+/// | `missing_value_strategy`  | `mask`        |          | `mask`                               |
+/// | `height`, `width`         | inferred      | pixels   | 1 to [`MAX_SIDE`]; both or none      |
+/// | `infer_image_dimensions`  | true          |          | false only with the two above        |
+/// | `infer_image_max_height`  | 256           | pixels   | 1 to [`MAX_SIDE`]                    |
+/// | `infer_image_max_width`   | 256           | pixels   | 1 to [`MAX_SIDE`]                    |
+/// | `infer_image_sample_size` | 100           | pictures | 1 or more                            |
+/// | `num_channels`            | 3             |          | 1 (grey) or 3 (RGB)                  |
+/// | `resize_method`           | `interpolate` |          | [`ResizeMethod`]                     |
+/// | `interpolation`           | `bilinear`    |          | [`Interpolation`]                    |
+/// | `resize_precision`        | `uint8`       |          | [`ResizePrecision`]                  |
+/// | `shortest_edge`           | longer side   | pixels   | 1 to [`MAX_SIDE`]; `center_crop`     |
+/// | `pad_value`               | 0             | levels   | 0 to 255; `center_crop`, `letterbox` |
+/// | `standardize_image`       | `train`       |          | [`Standardize`] or null              |
+/// | `max_pixels`              | 100 million   | pixels   | 1 to [`MAX_MAX_PIXELS`]              |
 ///
-/// The keys are Ludwig's but `max_pixels`. Differences to Ludwig: `standardize_image: train` exists
+/// The keys are Ludwig's but the two of precision and interpolation, `shortest_edge`, `pad_value` and
+/// `max_pixels`. Differences to Ludwig: `standardize_image: train` exists
 /// and is the default (Ludwig's is null); `missing_value_strategy` is `mask` alone; `num_channels`
 /// is 3 where not given, whatever the pictures have; sizes are inferred from a sample spread over
 /// the train rows, not from the first rows of the table.
@@ -53,6 +59,15 @@ pub struct ImageConfig {
     pub num_channels: usize,
     /// How a picture is brought to height and width.
     pub resize_method: ResizeMethod,
+    /// How pixels between pixels are made, and pixels that stand for several.
+    pub interpolation: Interpolation,
+    /// Whether resized pixels are rounded to 8 bits.
+    pub resize_precision: ResizePrecision,
+    /// What `center_crop` brings the shorter side to before it cuts, in pixels; where not given,
+    /// the longer of height and width, so that every picture fills both.
+    pub shortest_edge: Option<usize>,
+    /// What `center_crop` and `letterbox` put beside the picture, in every channel; 0 is black.
+    pub pad_value: Option<usize>,
     /// How values are scaled; `None` leaves them in 0 to 1.
     pub standardize_image: Option<Standardize>,
     /// The most pixels that a picture may have, checked before memory is taken for them.
@@ -68,17 +83,48 @@ pub enum ResizeMethod {
     Interpolate,
     /// The middle is cut out where the picture is larger, its edge pixels are repeated where smaller.
     CropOrPad,
+    /// The shorter side is brought to `shortest_edge`, the ratio of the sides kept, and the middle is
+    /// cut out, as most pretrained encoders expect: torchvision's `Resize` and `CenterCrop`.
+    CenterCrop,
+    /// The largest size that fits, the ratio of the sides kept, in the middle of `pad_value`:
+    /// Pillow's `ImageOps.pad`.
+    Letterbox,
 }
 
-/// By what the values, first brought to 0 to 1, are shifted and scaled, channel by channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a resized pixel is made of those around it. All but `nearest` are antialiased: where a
+/// picture shrinks, the filter is as much wider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standardize {
-    /// Mean and deviation of a sample of the train pictures.
-    Train,
-    /// Mean and deviation of ImageNet-1k, which most pretrained encoders expect.
-    #[serde(rename = "imagenet1k")]
-    ImageNet1k,
+pub enum Interpolation {
+    /// The pixel under the center alone: Pillow's `NEAREST`, torchvision's `NEAREST_EXACT`.
+    Nearest,
+    /// The mean of the pixels under the resized one.
+    Box,
+    /// A triangle, two pixels wide.
+    #[default]
+    Bilinear,
+    /// Keys' cubic with a = -1/2, four pixels wide.
+    Bicubic,
+    /// A sinc windowed by another, six pixels wide.
+    Lanczos,
+}
+
+impl Interpolation {
+    /// Those that weigh several pixels.
+    #[cfg(test)]
+    pub(super) const FILTERS: [Self; 4] = [Self::Box, Self::Bilinear, Self::Bicubic, Self::Lanczos];
+}
+
+/// In what numbers a picture is resized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResizePrecision {
+    /// 8 bits, rounded after each side, as Pillow and with it the preprocessing of nearly every
+    /// published encoder; the faster one.
+    #[default]
+    Uint8,
+    /// Not rounded, as torchvision resizes float tensors.
+    Float32,
 }
 
 impl Default for ImageConfig {
@@ -93,6 +139,10 @@ impl Default for ImageConfig {
             infer_image_sample_size: 100,
             num_channels: 3,
             resize_method: ResizeMethod::Interpolate,
+            interpolation: Interpolation::Bilinear,
+            resize_precision: ResizePrecision::Uint8,
+            shortest_edge: None,
+            pad_value: None,
             standardize_image: Some(Standardize::Train),
             max_pixels: Limits::default().max_pixels,
         }
@@ -115,14 +165,34 @@ impl ImageConfig {
         in_range("infer_image_max_width", self.infer_image_max_width, 1..=MAX_SIDE)?;
         in_range("infer_image_sample_size", self.infer_image_sample_size, 1..)?;
         in_range("max_pixels", self.max_pixels, 1..=MAX_MAX_PIXELS)?;
-        match (self.num_channels, self.standardize_image) {
-            (1, Some(Standardize::ImageNet1k)) => conflict(
-                "`standardize_image: imagenet1k` is for 3 channels, but `num_channels` is 1",
-                "set `standardize_image: train`, or `num_channels: 3`",
-            ),
-            (1 | 3, _) => Ok(()),
-            (other, _) => Err(ConfigError::invalid("num_channels", other, "1 or 3")),
+        if !matches!(self.num_channels, 1 | 3) {
+            return Err(ConfigError::invalid("num_channels", self.num_channels, "1 or 3"));
         }
+        self.check_geometry()?;
+        self.standardize_image.as_ref().map_or(Ok(()), |by| by.check(self.num_channels))
+    }
+
+    /// Checks what `resize_method` alone makes use of.
+    fn check_geometry(&self) -> Result<(), ConfigError> {
+        use ResizeMethod::{CenterCrop, Letterbox};
+        if let Some(edge) = self.shortest_edge {
+            in_range("shortest_edge", edge, 1..=MAX_SIDE)?;
+            if self.resize_method != CenterCrop {
+                return conflict(
+                    "`shortest_edge` is given, but `resize_method` does not use it",
+                    "set `resize_method: center_crop`, or leave `shortest_edge` out",
+                );
+            }
+        }
+        let Some(pad_value) = self.pad_value else { return Ok(()) };
+        in_range("pad_value", pad_value, 0..=usize::from(u8::MAX))?;
+        if !matches!(self.resize_method, CenterCrop | Letterbox) {
+            return conflict(
+                "`pad_value` is given, but `resize_method` does not use it",
+                "set `resize_method: letterbox` or `center_crop`, or leave `pad_value` out",
+            );
+        }
+        Ok(())
     }
 
     fn check_that_sizes_are_known(&self) -> Result<(), ConfigError> {
@@ -138,7 +208,7 @@ impl ImageConfig {
     }
 }
 
-fn conflict(problem: &str, advice: &str) -> Result<(), ConfigError> {
+pub(super) fn conflict(problem: &str, advice: &str) -> Result<(), ConfigError> {
     let (problem, advice) = (problem.to_owned(), advice.to_owned());
     Err(ConfigError::Conflict { at: String::new(), problem, advice })
 }
@@ -178,6 +248,10 @@ mod tests {
     fn unknown_keys_and_values_are_refused_with_the_nearest() {
         assert!(mistake(json!({"hieght": 3})).contains("did you mean `height`?"));
         assert!(mistake(json!({"resize_method": "crop"})).contains("did you mean `crop_or_pad`?"));
+        let cubic = mistake(json!({"interpolation": "bicubik"}));
+        assert!(cubic.contains("did you mean `bicubic`?"), "{cubic}");
+        let wide = mistake(json!({"resize_precision": "float64"}));
+        assert!(wide.contains("did you mean `float32`?"), "{wide}");
         assert!(mistake(json!({"missing_value_strategy": "bfill"})).contains("`mask`"));
     }
 
@@ -190,6 +264,14 @@ mod tests {
             (json!({"infer_image_max_height": 0}), "`infer_image_max_height` is 0, but 1 to"),
             (json!({"infer_image_max_width": 5000}), "`infer_image_max_width` is 5000, but 1 to"),
             (json!({"infer_image_sample_size": 0}), "`infer_image_sample_size` is 0, but 1 or"),
+            (
+                json!({"resize_method": "center_crop", "shortest_edge": 4097}),
+                "`shortest_edge` is 4097, but 1 to 4096 was expected",
+            ),
+            (
+                json!({"resize_method": "letterbox", "pad_value": 256}),
+                "`pad_value` is 256, but 0 to 255 was expected",
+            ),
             (json!({"max_pixels": 0}), "`max_pixels` is 0, but 1 to 1000000000 was expected"),
         ] {
             let message = mistake(config);
@@ -204,6 +286,10 @@ mod tests {
         assert!(mistake(json!({"infer_image_dimensions": false})).contains("are not given"));
         let gray = json!({"num_channels": 1, "standardize_image": "imagenet1k"});
         assert!(mistake(gray).contains("is for 3 channels"));
+        let edge = mistake(json!({"resize_method": "letterbox", "shortest_edge": 64}));
+        assert!(edge.contains("`shortest_edge` is given, but `resize_method` does not"), "{edge}");
+        let pad = mistake(json!({"resize_method": "crop_or_pad", "pad_value": 0}));
+        assert!(pad.contains("`pad_value` is given, but `resize_method` does not"), "{pad}");
         let given = json!({"height": 64, "width": 32, "infer_image_dimensions": false});
         read::<ImageConfig>(given).unwrap().check().unwrap();
     }

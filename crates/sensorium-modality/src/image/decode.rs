@@ -413,6 +413,40 @@ pub(super) mod tests {
         );
     }
 
+    /// Files of a few bytes whose header claims the largest sides that its format can.
+    fn files_of_enormous_claims() -> Vec<Vec<u8>> {
+        let mut jpeg = encoded(ImageFormat::Jpeg, 8, 8);
+        // After the marker: two bytes of length, one of bits, then height and width.
+        let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        jpeg[frame + 5..frame + 9].fill(0xff);
+        let mut gif = encoded(ImageFormat::Gif, 8, 8);
+        gif[6..10].fill(0xff);
+        let mut webp = encoded(ImageFormat::WebP, 8, 8);
+        // VP8L: length and signature, then 14 bits each of width and height less one: 16383 both.
+        let start = webp.windows(4).position(|name| name == b"VP8L").unwrap() + 9;
+        webp[start..start + 4].copy_from_slice(&[0xfe, 0xbf, 0xff, 0x0f]);
+        let mut png = encoded(ImageFormat::Png, 8, 8);
+        png[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
+        let sum = crc32(&png[12..29]).to_be_bytes();
+        png[29..33].copy_from_slice(&sum);
+        vec![jpeg, gif, webp, png]
+    }
+
+    fn crc32(bytes: &[u8]) -> u32 {
+        let shifted = |sum: u32| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };
+        let next = |sum: u32, &byte: &u8| (0..8).fold(sum ^ u32::from(byte), |sum, _| shifted(sum));
+        !bytes.iter().fold(u32::MAX, next)
+    }
+
+    #[test]
+    fn an_enormous_claim_is_refused_in_every_format() {
+        for file in files_of_enormous_claims() {
+            let error = decode_bytes(&file, Limits::default()).unwrap_err();
+            assert!(matches!(error, PictureError::TooLarge { .. }), "{error}");
+            assert_eq!(size_of_bytes(&file, Limits::default()).unwrap_err(), error);
+        }
+    }
+
     #[test]
     fn what_is_no_picture_is_named() {
         let message = |bytes: &[u8]| {

@@ -7,23 +7,17 @@ use rayon::prelude::*;
 use sensorium_core::Hint;
 use sensorium_table::{Column, TrainRows};
 
-use super::color::gray_from_rgb;
-use super::config::{ImageConfig, Standardize};
+use super::Image;
+use super::config::ImageConfig;
 use super::decode::{Limits, MAX_FILE_BYTES, PictureSize, decode_bytes, size_of_bytes};
 use super::error::PictureError;
-use super::picture::Picture;
-use super::{ChannelScale, Image};
+use super::resize::Resize;
+use super::scale::ChannelScale;
+use super::standardize::Standardize;
 use crate::ModalityError;
 
 /// The number of train pictures whose mean and deviation `standardize_image: train` takes.
 pub const STANDARDIZE_SAMPLE_SIZE: usize = 256;
-
-/// ImageNet-1k's, red, green, blue; Ludwig's and torchvision's values.
-const IMAGENET1K: [ChannelScale; 3] = [
-    ChannelScale { mean: 0.485, deviation: 0.229 },
-    ChannelScale { mean: 0.456, deviation: 0.224 },
-    ChannelScale { mean: 0.406, deviation: 0.225 },
-];
 
 pub(super) fn fit(
     config: &ImageConfig,
@@ -32,31 +26,23 @@ pub(super) fn fit(
 ) -> Result<Image, ModalityError> {
     let present: Vec<usize> =
         rows.indices().iter().copied().filter(|&row| !column.cell(row).is_missing()).collect();
-    let mut image = Image {
-        height: 1,
-        width: 1,
-        channels: vec![ChannelScale::UNIT; config.num_channels],
-        resize_method: config.resize_method,
-        max_pixels: config.max_pixels,
-    };
-    (image.height, image.width) = match (config.height, config.width) {
+    let (height, width) = match (config.height, config.width) {
         (Some(height), Some(width)) => (height, width),
         _ => mean_size(config, column, &present)?,
     };
-    match config.standardize_image {
-        Some(Standardize::Train) => {
-            image.channels = channel_scales(&image, column, &present, STANDARDIZE_SAMPLE_SIZE)?;
-        }
-        // Nothing more to learn; one picture that can be decoded shows that the column is usable.
-        Some(Standardize::ImageNet1k) => {
-            channel_scales(&image, column, &present, 1)?;
-            image.channels = IMAGENET1K.to_vec();
-        }
-        None => {
-            channel_scales(&image, column, &present, 1)?;
-        }
+    let image = Image {
+        resize: Resize::new(config, height, width),
+        channels: vec![ChannelScale::UNIT; config.num_channels],
+        max_pixels: config.max_pixels,
+    };
+    if config.standardize_image == Some(Standardize::Train) {
+        let channels = channel_scales(&image, column, &present, STANDARDIZE_SAMPLE_SIZE)?;
+        return Ok(Image { channels, ..image });
     }
-    Ok(image)
+    // Nothing more to learn; one picture that can be decoded shows that the column is usable.
+    channel_scales(&image, column, &present, 1)?;
+    let fixed = config.standardize_image.as_ref().and_then(|by| by.fixed(config.num_channels));
+    Ok(Image { channels: fixed.unwrap_or_else(|| image.channels.clone()), ..image })
 }
 
 /// The mean height and width, rounded as Ludwig does and capped.
@@ -99,42 +85,18 @@ fn channel_scales(
 ) -> Result<Vec<ChannelScale>, ModalityError> {
     let sums = sampled(column, present, sample_size, |bytes| {
         let picture = decode_bytes(bytes, image.limits())?;
-        Ok(sums_of(&image.resized(&picture), image.channels.len()))
+        Ok(image.sums(&picture))
     })?;
-    let num_values = (sums.len() * image.height * image.width) as f64;
+    let num_values = (sums.len() * image.resize.height * image.resize.width) as f64;
     let scale = |channel: usize| {
-        let sum: u64 = sums.iter().map(|sums| sums[channel].sum).sum();
-        let squares: u64 = sums.iter().map(|sums| sums[channel].squares).sum();
-        let mean = sum as f64 / num_values;
-        let variance = (squares as f64 / num_values - mean * mean).max(0.0);
+        let sum: f64 = sums.iter().map(|sums| sums[channel].sum).sum();
+        let squares: f64 = sums.iter().map(|sums| sums[channel].squares).sum();
+        let mean = sum / num_values;
+        let variance = (squares / num_values - mean * mean).max(0.0);
         // A channel of one value throughout has no deviation; one gray level stands in for it.
         ChannelScale { mean: mean / 255.0, deviation: variance.sqrt().max(1.0) / 255.0 }
     };
     Ok((0..image.channels.len()).map(scale).collect())
-}
-
-/// Whole numbers, so that no order of adding can change them.
-#[derive(Clone, Copy, Default)]
-struct ChannelSums {
-    sum: u64,
-    squares: u64,
-}
-
-fn sums_of(picture: &Picture, num_channels: usize) -> [ChannelSums; 3] {
-    let mut sums = [ChannelSums::default(); 3];
-    let mut add = |channel: usize, value: u8| {
-        sums[channel].sum += u64::from(value);
-        sums[channel].squares += u64::from(value) * u64::from(value);
-    };
-    let (pixels, _) = picture.pixels().as_chunks();
-    for &pixel in pixels {
-        if num_channels == 1 {
-            add(0, gray_from_rgb(pixel));
-        } else {
-            (0..3).for_each(|channel| add(channel, pixel[channel]));
-        }
-    }
-    sums
 }
 
 /// What `read` gives for `sample_size` cells spread over the train rows, in the rows' order.
@@ -201,14 +163,5 @@ mod tests {
         assert_eq!(evenly_spaced(&rows, 3), [3, 7, 11]);
         assert_eq!(evenly_spaced(&rows, 9), rows);
         assert_eq!(evenly_spaced(&[], 9), Vec::<usize>::new());
-    }
-
-    #[test]
-    fn sums_are_of_each_channel_or_of_gray() {
-        let picture = Picture::from_rgb(1, 2, vec![1, 2, 3, 10, 20, 30]).unwrap();
-        let rgb = sums_of(&picture, 3).map(|sums| (sums.sum, sums.squares));
-        assert_eq!(rgb, [(11, 101), (22, 404), (33, 909)]);
-        // Luma of (1, 2, 3) is 1.815 and of (10, 20, 30) is 18.15.
-        assert_eq!(sums_of(&picture, 1)[0].sum, 2 + 18);
     }
 }

@@ -8,8 +8,12 @@ mod error;
 mod fit;
 mod format;
 mod jpeg;
+#[cfg(test)]
+mod parity;
 mod picture;
 mod resize;
+mod scale;
+mod standardize;
 
 use std::borrow::Cow;
 
@@ -19,12 +23,20 @@ use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
 pub use augmentation::ImageAugmentation;
-pub use config::{ImageConfig, MAX_MAX_PIXELS, MAX_SIDE, ResizeMethod, Standardize};
+pub use config::{
+    ImageConfig, Interpolation, MAX_MAX_PIXELS, MAX_SIDE, ResizeMethod, ResizePrecision,
+};
 pub use decode::{Limits, MAX_FILE_BYTES, MAX_FILE_SIDE, PictureSize, decode_bytes, size_of_bytes};
 pub use error::PictureError;
 pub use fit::STANDARDIZE_SAMPLE_SIZE;
 pub use format::{EXTENSIONS, NUM_MAGIC_BYTES, is_image};
 pub use picture::Picture;
+pub use standardize::{OwnScales, Standardize};
+
+use resize::Resize;
+use scale::{
+    ChannelScale, ChannelSums, scaled_levels, scaled_values, sums_of_levels, sums_of_values,
+};
 
 use crate::infer::media_claim;
 use crate::{Features, Modality, ModalityError};
@@ -35,29 +47,9 @@ use crate::{Features, Modality, ModalityError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct Image {
-    height: usize,
-    width: usize,
+    resize: Resize,
     channels: Vec<ChannelScale>,
-    resize_method: ResizeMethod,
     max_pixels: u64,
-}
-
-/// A channel's values, 0 to 1, become `(value - mean) / deviation`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct ChannelScale {
-    mean: f64,
-    deviation: f64,
-}
-
-impl ChannelScale {
-    /// Leaves values as they are.
-    const UNIT: Self = Self { mean: 0.0, deviation: 1.0 };
-
-    /// What each 8-bit value becomes.
-    #[expect(clippy::cast_possible_truncation, reason = "features are f32")]
-    fn table(self) -> [f32; 256] {
-        std::array::from_fn(|value| ((value as f64 / 255.0 - self.mean) / self.deviation) as f32)
-    }
 }
 
 impl Image {
@@ -66,11 +58,11 @@ impl Image {
         Limits { max_pixels: self.max_pixels }
     }
 
-    /// The picture in the column's height and width, as the model sees it; not copied where it has
-    /// them already.
+    /// The picture in the column's height and width, in 8 bits whatever `resize_precision`; not
+    /// copied where it has them already.
     #[must_use]
     pub fn resized<'a>(&self, picture: &'a Picture) -> Cow<'a, Picture> {
-        resize::resized(picture, self.resize_method, self.height, self.width)
+        self.resize.levels(picture)
     }
 
     /// The scaled values of a picture of the column's size, such as one that was augmented.
@@ -85,19 +77,20 @@ impl Image {
     #[must_use]
     pub fn scaled(&self, picture: &Picture) -> Vec<f32> {
         let size = (picture.height(), picture.width());
-        assert_eq!(size, (self.height, self.width), "a picture is resized before it is scaled");
-        let (pixels, _) = picture.pixels().as_chunks::<3>();
-        let mut values = Vec::with_capacity(self.channels.len() * pixels.len());
-        for (channel, scale) in self.channels.iter().enumerate() {
-            let table = scale.table();
-            let scaled = |value: u8| table[usize::from(value)];
-            if self.channels.len() == 1 {
-                values.extend(pixels.iter().map(|&pixel| scaled(color::gray_from_rgb(pixel))));
-            } else {
-                values.extend(pixels.iter().map(|pixel| scaled(pixel[channel])));
+        let expected = (self.resize.height, self.resize.width);
+        assert_eq!(size, expected, "a picture is resized before it is scaled");
+        scaled_levels(picture.pixels().as_chunks().0, &self.channels)
+    }
+
+    /// What fitting needs of a picture as the model sees it, but for the scale.
+    fn sums(&self, picture: &Picture) -> [ChannelSums; 3] {
+        let num_channels = self.channels.len();
+        match self.resize.precision {
+            ResizePrecision::Uint8 => {
+                sums_of_levels(self.resized(picture).pixels().as_chunks().0, num_channels)
             }
+            ResizePrecision::Float32 => sums_of_values(&self.resize.values(picture), num_channels),
         }
-        values
     }
 }
 
@@ -126,7 +119,8 @@ impl Modality for Image {
 
     fn shape(&self) -> FeatureShape {
         let channels = self.channels.len();
-        FeatureShape::Grid { channels, height: self.height, width: self.width }
+        let Resize { height, width, .. } = self.resize;
+        FeatureShape::Grid { channels, height, width }
     }
 
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<Picture>, ModalityError> {
@@ -135,7 +129,10 @@ impl Modality for Image {
     }
 
     fn features(&self, decoded: &Picture) -> Features {
-        Features::Grid(self.scaled(&self.resized(decoded)))
+        Features::Grid(match self.resize.precision {
+            ResizePrecision::Uint8 => self.scaled(&self.resized(decoded)),
+            ResizePrecision::Float32 => scaled_values(&self.resize.values(decoded), &self.channels),
+        })
     }
 
     fn kept(&self, decoded: Picture) -> Picture {
@@ -152,7 +149,8 @@ impl Modality for Image {
 
     fn picture(&self, features: &Features) -> Option<Picture> {
         let Features::Grid(values) = features else { return None };
-        let num_pixels = self.height * self.width;
+        let Resize { height, width, .. } = self.resize;
+        let num_pixels = height * width;
         let value = |channel: usize, pixel: usize| {
             let scale = self.channels[channel];
             let value = f64::from(values[channel * num_pixels + pixel]);
@@ -160,7 +158,7 @@ impl Modality for Image {
         };
         let last = self.channels.len() - 1;
         let pixels = (0..num_pixels).flat_map(|pixel| [0, 1, 2].map(|c| value(c.min(last), pixel)));
-        Picture::from_rgb(self.height, self.width, pixels.collect())
+        Picture::from_rgb(height, width, pixels.collect())
     }
 
     fn num_bytes(decoded: &Picture) -> usize {
@@ -193,10 +191,8 @@ fn byte_of(value: f64) -> u8 {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
-    height: usize,
-    width: usize,
+    resize: Resize,
     channels: Vec<ChannelScale>,
-    resize_method: ResizeMethod,
     max_pixels: u64,
 }
 
@@ -204,19 +200,21 @@ impl TryFrom<Stored> for Image {
     type Error = String;
 
     fn try_from(stored: Stored) -> Result<Self, String> {
-        let Stored { height, width, channels, resize_method, max_pixels } = stored;
-        let sides = 1..=MAX_SIDE;
-        let is_scale = |scale: &ChannelScale| scale.mean.is_finite() && scale.deviation.is_normal();
-        if !sides.contains(&height) || !sides.contains(&width) {
-            return Err(format!("a fitted picture size of {width} x {height} is out of range"));
+        let Stored { resize, channels, max_pixels } = stored;
+        if !resize.is_in_range() {
+            let Resize { height, width, shortest_edge, .. } = resize;
+            return Err(format!(
+                "a fitted picture size of {width} x {height} with a shortest edge of \
+                 {shortest_edge} is out of range"
+            ));
         }
-        if !matches!(channels.len(), 1 | 3) || !channels.iter().all(is_scale) {
+        if !matches!(channels.len(), 1 | 3) || !channels.iter().all(ChannelScale::is_usable) {
             return Err("the fitted channels of a picture are not 1 or 3 finite scales".to_owned());
         }
         if !(1..=MAX_MAX_PIXELS).contains(&max_pixels) {
             return Err(format!("a fitted `max_pixels` of {max_pixels} is out of range"));
         }
-        Ok(Self { height, width, channels, resize_method, max_pixels })
+        Ok(Self { resize, channels, max_pixels })
     }
 }
 
@@ -316,7 +314,8 @@ mod tests {
 
     #[test]
     fn what_the_model_sees_can_be_looked_at_again() {
-        let picture = RgbImage::from_fn(5, 3, |x, y| ::image::Rgb([x as u8 * 40, y as u8 * 90, 7]));
+        let level = |place: u32| u8::try_from(place * 40).unwrap();
+        let picture = RgbImage::from_fn(5, 3, |x, y| ::image::Rgb([level(x), level(y), 7]));
         let table = SmallTable::of([png(picture), blank(3, 5)]);
         for standardize in [json!("train"), json!("imagenet1k"), json!(null)] {
             let written = json!({"standardize_image": standardize, "height": 3, "width": 5});
@@ -399,14 +398,18 @@ mod tests {
     #[test]
     fn a_fitted_state_out_of_range_is_refused() {
         let scale = json!({"mean": 0.5, "deviation": 0.5});
-        let state = json!({
-            "height": 2, "width": 2, "channels": [scale], "resize_method": "interpolate",
-            "max_pixels": 4,
+        let resize = json!({
+            "height": 2, "width": 2, "method": "center_crop", "interpolation": "bilinear",
+            "precision": "uint8", "shortest_edge": 2, "pad_value": 0,
         });
+        let state = json!({"resize": resize, "channels": [scale], "max_pixels": 4});
         assert!(serde_json::from_value::<Image>(state.clone()).is_ok());
+        for (key, value) in [("height", 0), ("width", 1_000_000), ("shortest_edge", 0)] {
+            let mut damaged = state.clone();
+            damaged["resize"][key] = json!(value);
+            assert!(serde_json::from_value::<Image>(damaged).is_err(), "{key}");
+        }
         for (key, value) in [
-            ("height", json!(0)),
-            ("width", json!(1_000_000)),
             ("channels", json!([scale, scale])),
             ("channels", json!([{"mean": 0.5, "deviation": 0.0}])),
             ("max_pixels", json!(0)),

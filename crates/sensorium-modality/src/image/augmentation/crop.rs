@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChangePicture, Region, check_pair};
 use crate::image::Picture;
-use crate::image::resize::interpolated;
+use crate::image::resize::Resize;
 
 /// Cuts a rectangle out of the picture and brings it to the picture's size.
 ///
@@ -43,8 +43,7 @@ impl ChangePicture for ResizedCrop {
         let Some(region) = Region::draw((height, width), self.scale, self.ratio, rng) else {
             return picture;
         };
-        let pixels = interpolated(&cut(&picture, region), height, width);
-        Picture::from_rgb(height, width, pixels).expect("three values for each pixel")
+        Resize::bilinear(height, width).levels(&cut(&picture, region)).into_owned()
     }
 }
 
