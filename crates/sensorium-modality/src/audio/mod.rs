@@ -16,12 +16,16 @@ mod fitted;
 mod format;
 mod mel;
 mod mfcc;
+mod mp4;
 #[cfg(test)]
 mod parity;
+mod reader;
 mod reference;
 mod resample;
 mod standardise;
 mod stft;
+mod stream;
+mod vorbis;
 mod window;
 
 pub use config::{
@@ -33,4 +37,5 @@ pub use extract::FeatureExtractor;
 pub use fitted::{Audio, MAX_FITTED_SOUNDS};
 pub use format::{EXTENSIONS, SoundFormat, is_audio};
 pub use reference::Reference;
+pub use stream::{CheckedWindows, LastWindow, SoundWindow, SoundWindows, WindowsConfig};
 pub use window::Window;
