@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use rayon::prelude::*;
 use sensorium_modality::audio::{Audio, Waveform};
@@ -11,12 +12,14 @@ use serde_json::json;
 
 use crate::Arguments;
 use crate::inputs::Input;
-use crate::measure::Pass;
+use crate::measure::{Pass, Values};
 
 /// The rows of a batch of the pipeline.
 const BATCH_ROWS: usize = 32;
 /// The side that pictures are resized to, in pixels.
 const SIDE: usize = 224;
+/// The texts of a pass.
+const NUM_TEXTS: usize = 100_000;
 
 /// Makes the case ready: tables read, modalities fitted, what is not timed done.
 pub(crate) fn prepared(arguments: &Arguments) -> Result<Box<dyn Pass>, Box<dyn Error>> {
@@ -24,10 +27,14 @@ pub(crate) fn prepared(arguments: &Arguments) -> Result<Box<dyn Pass>, Box<dyn E
     Ok(match arguments.case.as_str() {
         "log-mel" => Box::new(SoundFeatures::of(&input("esc10", "audio")?, "log_mel")?),
         "mfcc" => Box::new(SoundFeatures::of(&input("esc10", "audio")?, "mfcc")?),
-        "jpeg" => Box::new(Pictures::of(input("vqarad", "image")?, arguments.threads)?),
+        "jpeg" => Box::new(pictures(input("vqarad", "image")?, arguments.threads)?),
         "decode-esc10" => Box::new(Decoding::of(input("esc10", "audio")?)?),
         "decode-emoji" => Box::new(Decoding::of(input("emoji", "speech")?)?),
         "decode-avdigits" => Box::new(Decoding::of(input("avdigits", "audio")?)?),
+        "wordpiece" => {
+            let path = arguments.tokenizer.as_ref().ok_or("`wordpiece` needs `--tokenizer`")?;
+            Box::new(texts(input("vqarad", "question")?, path, arguments.threads)?)
+        }
         case => return Err(format!("there is no case `{case}`").into()),
     })
 }
@@ -47,7 +54,7 @@ impl SoundFeatures {
 }
 
 impl Pass for SoundFeatures {
-    fn run(&self, each: &(dyn Fn(&[f32]) + Sync)) -> Result<(), Box<dyn Error>> {
+    fn run(&self, each: &(dyn Fn(Values<'_>) + Sync)) -> Result<(), Box<dyn Error>> {
         self.waveforms.par_iter().for_each(|sound| each(values_of(&self.audio.features(sound))));
         Ok(())
     }
@@ -67,39 +74,50 @@ impl Decoding {
 }
 
 impl Pass for Decoding {
-    fn run(&self, each: &(dyn Fn(&[f32]) + Sync)) -> Result<(), Box<dyn Error>> {
+    fn run(&self, each: &(dyn Fn(Values<'_>) + Sync)) -> Result<(), Box<dyn Error>> {
         let column = self.input.column()?;
         self.rows
             .par_iter()
             .try_for_each(|&row| {
                 let sound = self.audio.decode(&column.cell(row)).map_err(|e| e.to_string())?;
-                each(&sound.ok_or("a row without a sound")?.samples);
+                each(Values::Numbers(&sound.ok_or("a row without a sound")?.samples));
                 Ok::<(), String>(())
             })
             .map_err(Into::into)
     }
 }
 
-/// Picture files to standardised grids, by the pipeline of a training run.
-struct Pictures {
+/// Rows to features by the pipeline of a training run.
+struct Pipeline {
     input: Input,
-    image: FittedModality,
+    modality: FittedModality,
     batches: Vec<Vec<usize>>,
     limits: PipelineLimits,
 }
 
-impl Pictures {
-    fn of(input: Input, threads: usize) -> Result<Self, Box<dyn Error>> {
-        let section = json!({"height": SIDE, "width": SIDE, "standardize_image": "imagenet1k"});
-        let image = input.fitted("image", section)?;
-        let batches = input.distinct_rows()?.chunks(BATCH_ROWS).map(<[usize]>::to_vec).collect();
-        Ok(Self { input, image, batches, limits: PipelineLimits::new(threads) })
-    }
+/// Picture files to standardised grids.
+fn pictures(input: Input, threads: usize) -> Result<Pipeline, Box<dyn Error>> {
+    let section = json!({"height": SIDE, "width": SIDE, "standardize_image": "imagenet1k"});
+    let modality = input.fitted("image", section)?;
+    let batches = input.distinct_rows()?.chunks(BATCH_ROWS).map(<[usize]>::to_vec).collect();
+    Ok(Pipeline { input, modality, batches, limits: PipelineLimits::new(threads) })
 }
 
-impl Pass for Pictures {
-    fn run(&self, each: &(dyn Fn(&[f32]) + Sync)) -> Result<(), Box<dyn Error>> {
-        let source = FeatureSource::new(vec![(Some(self.input.column()?), &self.image)]);
+/// Texts to the ids of a `tokenizer.json`, the table's rows again and again.
+fn texts(input: Input, tokenizer: &Path, threads: usize) -> Result<Pipeline, Box<dyn Error>> {
+    let section = json!({
+        "tokenizer": "hf_tokenizer",
+        "pretrained_model_name_or_path": tokenizer,
+    });
+    let modality = input.fitted("text", section)?;
+    let rows: Vec<usize> = (0..NUM_TEXTS).map(|index| index % input.num_rows()).collect();
+    let batches = rows.chunks(BATCH_ROWS).map(<[usize]>::to_vec).collect();
+    Ok(Pipeline { input, modality, batches, limits: PipelineLimits::new(threads) })
+}
+
+impl Pass for Pipeline {
+    fn run(&self, each: &(dyn Fn(Values<'_>) + Sync)) -> Result<(), Box<dyn Error>> {
+        let source = FeatureSource::new(vec![(Some(self.input.column()?), &self.modality)]);
         let flow = source.for_each_batch(&self.batches, self.limits, |rows| {
             for row in rows {
                 match row {
@@ -133,11 +151,11 @@ fn decoded(audio: &Audio, input: &Input, rows: &[usize]) -> Result<Vec<Waveform>
     sounds.collect()
 }
 
-fn values_of(features: &Features) -> &[f32] {
+fn values_of(features: &Features) -> Values<'_> {
     match features {
         Features::Vector(values) | Features::Sequence { values, .. } | Features::Grid(values) => {
-            values
+            Values::Numbers(values)
         }
-        Features::Tokens(_) => &[],
+        Features::Tokens(ids) => Values::Ids(ids),
     }
 }

@@ -25,6 +25,10 @@ impl Input {
         Ok(self.table.column(&self.column.as_str().into())?)
     }
 
+    pub(crate) fn num_rows(&self) -> usize {
+        self.table.num_rows()
+    }
+
     /// The rows whose cell holds what no row before them holds, in the table's order.
     pub(crate) fn distinct_rows(&self) -> Result<Vec<usize>, Box<dyn Error>> {
         let column = self.column()?;
@@ -48,8 +52,9 @@ impl Input {
         Ok(config.fit(self.column()?, &self.train()?)?)
     }
 
-    pub(crate) fn train(&self) -> Result<TrainRows, Box<dyn Error>> {
-        let random = SplitConfig::Random { probabilities: sensorium_table::Probabilities::default() };
+    fn train(&self) -> Result<TrainRows, Box<dyn Error>> {
+        let random =
+            SplitConfig::Random { probabilities: sensorium_table::Probabilities::default() };
         Ok(split(&self.table, &random, Seed::new(42))?.train)
     }
 }

@@ -13,7 +13,14 @@ const MOST_REPETITIONS: usize = 30;
 /// A case whose inputs are ready; one pass makes the output of every row.
 pub(crate) trait Pass {
     /// Hands every row's values to `each`, on whichever thread made them.
-    fn run(&self, each: &(dyn Fn(&[f32]) + Sync)) -> Result<(), Box<dyn Error>>;
+    fn run(&self, each: &(dyn Fn(Values<'_>) + Sync)) -> Result<(), Box<dyn Error>>;
+}
+
+/// What became of one row.
+#[derive(Clone, Copy)]
+pub(crate) enum Values<'a> {
+    Numbers(&'a [f32]),
+    Ids(&'a [u32]),
 }
 
 /// What one process says of its case.
@@ -40,10 +47,16 @@ impl Digest {
         self.sum_of_magnitudes / self.values as f64
     }
 
-    fn add(&mut self, values: &[f32]) {
+    fn add(&mut self, values: Values<'_>) {
+        let (count, sum): (usize, f64) = match values {
+            Values::Numbers(values) => {
+                (values.len(), values.iter().map(|value| f64::from(value.abs())).sum())
+            }
+            Values::Ids(ids) => (ids.len(), ids.iter().map(|&id| f64::from(id)).sum()),
+        };
         self.rows += 1;
-        self.values += values.len();
-        self.sum_of_magnitudes += values.iter().map(|value| f64::from(value.abs())).sum::<f64>();
+        self.values += count;
+        self.sum_of_magnitudes += sum;
     }
 }
 

@@ -168,3 +168,25 @@ pub(super) fn decode_bytes_with(
         _ => Err(DecodeError::NoSamples { format }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TONE: &[u8] = include_bytes!("../../tests/media/tone.ogg");
+    const EIGHT_CHANNELS: &[u8] = include_bytes!("../../tests/media/eight_channels.ogg");
+
+    #[test]
+    fn a_decoder_that_is_kept_has_forgotten_the_last_sound() {
+        let decoders = VorbisDecoders::default();
+        let damaged = [&TONE[..TONE.len() - 60], &[0; 60]].concat();
+        let cut = &TONE[..TONE.len() - 60];
+        for bytes in [TONE, EIGHT_CHANNELS, TONE, &damaged, TONE, cut, TONE, EIGHT_CHANNELS] {
+            let kept = decode_bytes_with(&decoders, bytes, 7.5);
+            assert_eq!(kept, decode_bytes(bytes, 7.5));
+        }
+        // Stopped in its middle by the length limit.
+        decode_bytes_with(&decoders, TONE, 0.1).unwrap();
+        assert_eq!(decode_bytes_with(&decoders, TONE, 7.5), decode_bytes(TONE, 7.5));
+    }
+}

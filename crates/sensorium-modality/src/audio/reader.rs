@@ -269,7 +269,9 @@ fn append_mean(
         }
     }
     let channels = planes.len() as f32;
-    mean.iter_mut().for_each(|sum| *sum /= channels);
+    for sum in mean {
+        *sum /= channels;
+    }
     Ok(())
 }
 

@@ -200,17 +200,15 @@ impl<'a> SoundWindows<'a> {
     fn read_on(&mut self) -> Result<(), DecodeError> {
         self.mono.clear();
         let is_any = self.reader.read(&mut self.mono)?;
-        match (is_any, self.reader.sample_rate_hz()) {
-            (true, Some(source_hz)) => self
-                .resampling
+        if let (true, Some(source_hz)) = (is_any, self.reader.sample_rate_hz()) {
+            self.resampling
                 .get_or_insert_with(|| ResampleStream::new(source_hz, self.config.sample_rate_hz))
-                .push(&self.mono, &mut self.samples),
-            _ => {
-                self.state = State::Read;
-                let no_samples = DecodeError::NoSamples { format: self.reader.format() };
-                self.resampling.take().ok_or(no_samples)?.finish(&mut self.samples);
-            }
+                .push(&self.mono, &mut self.samples);
+            return Ok(());
         }
+        self.state = State::Read;
+        let no_samples = DecodeError::NoSamples { format: self.reader.format() };
+        self.resampling.take().ok_or(no_samples)?.finish(&mut self.samples);
         Ok(())
     }
 }
@@ -284,7 +282,7 @@ mod tests {
             sample.to_le_bytes()[(at % 2) as usize]
         }
 
-        fn bytes(&self) -> Vec<u8> {
+        fn whole(&self) -> Vec<u8> {
             (0..44 + 2 * u64::from(self.samples)).map(|at| self.byte(at)).collect()
         }
     }
@@ -328,7 +326,7 @@ mod tests {
     fn windows_put_together_are_the_whole_sound_resampled() {
         for rate in [8_000, 16_000, 44_100, 48_000] {
             let file = LongWav::new(rate, 3 * rate + 777);
-            let whole = decode_bytes(&file.bytes(), 10.0).unwrap();
+            let whole = decode_bytes(&file.whole(), 10.0).unwrap();
             let whole = Resamplers::to(16_000).resample(whole.samples, rate);
             let windows = windows(file, config(0.25, 0.25, LastWindow::Padded));
             let mut together: Vec<f32> =
@@ -367,7 +365,7 @@ mod tests {
 
     #[test]
     fn memory_does_not_grow_with_the_sound() {
-        let longest = |seconds| {
+        let longest = |seconds: u32| {
             let source = LongWav::new(44_100, 44_100 * seconds);
             let mut windows =
                 SoundWindows::open(source, config(0.5, 0.25, LastWindow::Padded)).unwrap();
@@ -386,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_sound_that_breaks_off_gives_its_windows_then_one_error_and_no_more() {
-        let mut bytes = LongWav::new(16_000, 16_000).bytes();
+        let mut bytes = LongWav::new(16_000, 16_000).whole();
         bytes.truncate(44 + 2 * 9_000);
         let mut windows =
             SoundWindows::open(Cursor::new(bytes), config(0.25, 0.25, LastWindow::Padded)).unwrap();

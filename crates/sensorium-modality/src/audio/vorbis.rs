@@ -28,10 +28,8 @@ impl VorbisDecoders {
             return None;
         }
         let mut idle = self.idle();
-        let is_alike = |decoder: &Box<dyn AudioDecoder>| {
-            decoder.codec_params().extra_data == wanted.extra_data
-        };
-        let place = idle.iter().rposition(is_alike)?;
+        let place =
+            idle.iter().rposition(|kept| kept.codec_params().extra_data == wanted.extra_data)?;
         Some(idle.remove(place))
     }
 
