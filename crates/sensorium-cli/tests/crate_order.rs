@@ -21,9 +21,9 @@ const ORDER: &[&[&str]] = &[
 const METRICS: &str = "sensorium-metrics";
 const FIRST_TO_USE_METRICS: &str = "sensorium-train";
 
-/// What library users depend on, and what times the kernels: they may name every library, and no
-/// crate of ours may name them.
-const LEAVES: &[&str] = &["sensorium", "sensorium-bench"];
+/// What library users depend on, and what times kernels and features: they may name every library,
+/// and no crate of ours may name them.
+const LEAVES: &[&str] = &["sensorium", "sensorium-bench", "sensorium-features-bench"];
 const BINARY: &str = "sensorium-cli";
 
 fn level(name: &str) -> Option<usize> {

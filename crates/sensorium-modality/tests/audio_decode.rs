@@ -2,16 +2,21 @@
 //!
 //! The files in `media` are 0.2 s of a 1 kHz sine of level 0.5 at 16 kHz, written by ffmpeg 5.1
 //! (`-f lavfi -i sine=frequency=1000:sample_rate=16000:duration=0.2,volume=4`) with libmp3lame,
-//! libvorbis and its own FLAC and AAC encoders; the FLAC file's padding was taken out.
+//! libvorbis and its own FLAC and AAC encoders; the FLAC file's padding was taken out. Those of
+//! `WRITTEN` are by libsndfile 1.2.2: the same sine at other rates and in more channels, each the
+//! same, and sounds of one sample of level 0.5 and of none.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::f64::consts::TAU;
+use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use sensorium_core::Seed;
-use sensorium_modality::audio::{DecodeError, SoundFormat, Waveform, decode_bytes};
+use sensorium_modality::audio::{
+    DecodeError, LastWindow, SoundFormat, SoundWindows, Waveform, WindowsConfig, decode_bytes,
+};
 
 const FILES: [(&str, &[u8]); 7] = [
     ("tone.aac", include_bytes!("media/tone.aac")),
@@ -23,8 +28,19 @@ const FILES: [(&str, &[u8]); 7] = [
     ("tone.ogg", include_bytes!("media/tone.ogg")),
 ];
 
+const WRITTEN: [(&str, &[u8]); 8] = [
+    ("eight_channels.flac", include_bytes!("media/eight_channels.flac")), // 192 kHz, 0.02 s
+    ("eight_channels.ogg", include_bytes!("media/eight_channels.ogg")),   // 8 kHz, 0.2 s
+    ("stereo.mp3", include_bytes!("media/stereo.mp3")),                   // 44.1 kHz, 0.2 s
+    ("studio.ogg", include_bytes!("media/studio.ogg")),                   // 192 kHz, 0.2 s
+    ("one_sample.flac", include_bytes!("media/one_sample.flac")),
+    ("one_sample.mp3", include_bytes!("media/one_sample.mp3")),
+    ("one_sample.ogg", include_bytes!("media/one_sample.ogg")),
+    ("empty.ogg", include_bytes!("media/empty.ogg")),
+];
+
 fn file(name: &str) -> &'static [u8] {
-    FILES.iter().find(|(file, _)| *file == name).unwrap().1
+    FILES.iter().chain(&WRITTEN).find(|(file, _)| *file == name).unwrap().1
 }
 
 const PCM: u16 = 1;
@@ -128,9 +144,10 @@ fn every_format_holds_the_tone_that_was_put_in() {
     for (name, bytes) in FILES {
         let sound = decoded(bytes);
         assert_eq!(sound.sample_rate_hz, 16_000, "{name}");
-        // AAC keeps its delay of 1 024 samples and fills its last frame; the others are exact.
+        // An ADTS stream keeps its delay of 1 024 samples and fills its last frame; in the others
+        // the file says what was put in.
         let (length, delay) = match SoundFormat::of(bytes) {
-            Some(SoundFormat::Adts | SoundFormat::Mp4) => (5_120, 1_024),
+            Some(SoundFormat::Adts) => (5_120, 1_024),
             _ => (3_200, 0),
         };
         assert_eq!(sound.samples.len(), length, "{name}");
@@ -153,6 +170,103 @@ fn a_lossless_file_is_the_tone_sample_by_sample() {
         // ffmpeg's sine is of 16 bits at a level of 4 095, then made four times louder.
         assert!((got - expected).abs() < 4.0 / 32_768.0, "sample {index}: {got}, not {expected}");
     }
+}
+
+#[test]
+fn an_m4a_file_plays_the_part_that_was_put_in() {
+    let expected = narrow(&tone(1_000.0, 4.0 * 4_095.0 / 32_768.0, 16_000, 3_200));
+    for name in ["tone.m4a", "tone_faststart.m4a"] {
+        let sound = decoded(file(name));
+        // The tone begins and ends at once, so only the middle is as it was put in.
+        for (&got, &expected) in sound.samples.iter().zip(&expected).skip(800).take(1_600) {
+            assert!((got - expected).abs() < 0.02, "{name}: {got}, not {expected}");
+        }
+    }
+}
+
+/// A whole sound at another rate.
+fn resampled(bytes: &[u8], sample_rate_hz: u32) -> Waveform {
+    let config = WindowsConfig { sample_rate_hz, last: LastWindow::Padded, ..windows_of(0.5) };
+    let mut windows = SoundWindows::open(Cursor::new(bytes), config.check().unwrap()).unwrap();
+    windows.next().unwrap().unwrap().waveform
+}
+
+fn windows_of(seconds: f64) -> WindowsConfig {
+    WindowsConfig { length_seconds: seconds, hop_seconds: seconds, ..WindowsConfig::default() }
+}
+
+#[test]
+fn the_level_of_a_tone_is_kept_through_decoding_mixing_and_resampling() {
+    let samples = tone(1_000.0, 0.5, 48_000, 9_600);
+    let both: Vec<f64> = samples.iter().flat_map(|&sample| [sample, sample]).collect();
+    let wavs = [
+        ("8 bits", wav(PCM, 8, 1, 48_000, &integers(&samples, 8)), 0.5 / 128.0),
+        ("24 bits, stereo", wav(PCM, 24, 2, 48_000, &integers(&both, 24)), 1e-6),
+        ("float, stereo", float_wav(2, 48_000, &narrow(&both)), 1e-6),
+    ];
+    let wavs = wavs.iter().map(|(name, bytes, error)| (*name, bytes.as_slice(), 0.5, *error));
+    // The sine of ffmpeg is a little lower than it says, and its LAME writes 0.95 of it on purpose.
+    // The lossy codecs were measured within 0.000 8, and 0.004 where 8 kHz is all there is.
+    let files = [
+        ("tone.flac", 0.499_88, 1e-4),
+        ("tone.ogg", 0.5, 0.002),
+        ("tone.m4a", 0.5, 0.002),
+        ("tone.aac", 0.5, 0.002),
+        ("tone.mp3", 0.475, 0.002),
+        ("stereo.mp3", 0.5, 0.002),
+        ("eight_channels.flac", 0.5, 1e-4),
+        ("eight_channels.ogg", 0.5, 0.01),
+        ("studio.ogg", 0.5, 0.002),
+    ];
+    let files = files.map(|(name, level, error)| (name, file(name), level, error));
+    for (name, bytes, put_in, error) in wavs.chain(files) {
+        for rate in [8_000, 16_000, 44_100] {
+            let sound = resampled(bytes, rate);
+            // 10 ms, whole periods, within the shortest file: 5 to 15 ms; later where there is a delay.
+            let start = if name == "tone.aac" { rate / 10 } else { rate / 200 } as usize;
+            let middle = sound.samples[start..start + rate as usize / 100].to_vec();
+            let level = level_at(&Waveform { samples: middle, ..sound }, 1_000.0);
+            assert!((level - put_in).abs() < error, "{name} at {rate} Hz has a level of {level}");
+        }
+    }
+}
+
+#[test]
+fn a_sound_of_one_sample_is_read_at_every_rate() {
+    let narrow_bytes = 0.5_f32.to_le_bytes();
+    let files = [
+        wav(PCM, 8, 1, 16_000, &integers(&[0.5], 8)),
+        wav(PCM, 16, 1, 16_000, &integers(&[0.5], 16)),
+        wav(PCM, 24, 1, 16_000, &integers(&[0.5], 24)),
+        wav(PCM, 32, 1, 16_000, &integers(&[0.5], 32)),
+        wav(FLOAT, 32, 1, 16_000, &narrow_bytes),
+        file("one_sample.flac").to_vec(),
+    ];
+    for bytes in &files {
+        assert_eq!(decoded(bytes).samples, [0.5]);
+        for rate in [1_000, 8_000, 44_100, 192_000] {
+            let sound = resampled(bytes, rate);
+            assert!(sound.samples.iter().all(|sample| sample.is_finite() && sample.abs() <= 0.5));
+            assert!(sound.samples[0] > 0.0, "{rate} Hz");
+        }
+    }
+    // A click is the hardest sound for a lossy codec: measured 2e-4 and 0.11 off.
+    for (name, error) in [("one_sample.ogg", 0.001), ("one_sample.mp3", 0.2)] {
+        let sound = decoded(file(name));
+        assert_eq!(sound.samples.len(), 1, "{name}");
+        assert!((sound.samples[0] - 0.5).abs() < error, "{name} holds {}", sound.samples[0]);
+    }
+}
+
+#[test]
+fn nan_in_a_long_sound_is_found_where_it_is() {
+    let mut samples = vec![0.25; 16_000];
+    samples[9_000] = f32::NAN;
+    let bytes = float_wav(1, 16_000, &samples);
+    let config = windows_of(0.25).check().unwrap();
+    let windows: Vec<_> = SoundWindows::open(Cursor::new(bytes), config).unwrap().collect();
+    let error = windows.last().unwrap().as_ref().unwrap_err();
+    assert!(error.to_string().starts_with("sample 9000 is NaN"), "{error}");
 }
 
 #[test]
@@ -220,6 +334,8 @@ fn what_is_no_sound_is_refused_with_its_first_bytes() {
 fn a_file_without_samples_is_refused() {
     let error = refused(&wav(PCM, 16, 1, 8_000, &[]));
     assert_eq!(error, DecodeError::NoSamples { format: SoundFormat::Wav });
+    let error = refused(file("empty.ogg"));
+    assert_eq!(error, DecodeError::NoSamples { format: SoundFormat::Ogg });
 }
 
 #[test]

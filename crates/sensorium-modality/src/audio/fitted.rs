@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::augmentation::{AudioAugmentation, Rate};
 use super::config::{AudioConfig, AudioKind, CheckedAudio, Norm};
-use super::decode::{DecodeError, Waveform, decode_bytes};
+use super::decode::{DecodeError, Waveform, decode_bytes_with};
 use super::extract::FeatureExtractor;
 use super::format::{EXTENSIONS, is_audio};
 use super::resample::Resamplers;
 use super::spectrogram::spectrogram;
 use super::standardise::{BandMoments, BandScale};
+use super::vorbis::VorbisDecoders;
 use crate::image::Picture;
 use crate::infer::media_claim;
 use crate::{Features, Modality, ModalityError};
@@ -34,6 +35,7 @@ pub struct Audio {
     /// `Some` exactly where `norm` is `train`.
     scale: Option<BandScale>,
     extractor: Arc<FeatureExtractor>,
+    decoders: Arc<VorbisDecoders>,
     resamplers: Arc<Resamplers>,
 }
 
@@ -98,6 +100,7 @@ impl Audio {
     fn unscaled(config: AudioConfig, checked: CheckedAudio) -> Self {
         Self {
             extractor: Arc::new(FeatureExtractor::new(&checked)),
+            decoders: Arc::default(),
             resamplers: Arc::new(Resamplers::to(checked.sample_rate_hz)),
             scale: None,
             config,
@@ -111,7 +114,7 @@ impl Audio {
     ///
     /// [`DecodeError`] saying what is wrong with the bytes.
     pub fn waveform(&self, bytes: &[u8]) -> Result<Waveform, DecodeError> {
-        let decoded = decode_bytes(bytes, self.checked.max_seconds)?;
+        let decoded = decode_bytes_with(&self.decoders, bytes, self.checked.max_seconds)?;
         let mut samples = self.resamplers.resample(decoded.samples, decoded.sample_rate_hz);
         samples.truncate(self.checked.max_samples());
         Ok(Waveform { samples, sample_rate_hz: self.checked.sample_rate_hz })

@@ -17,13 +17,17 @@ mod fitted;
 mod format;
 mod mel;
 mod mfcc;
+mod mp4;
 #[cfg(test)]
 mod parity;
+mod reader;
 mod reference;
 mod resample;
 mod spectrogram;
 mod standardise;
 mod stft;
+mod stream;
+mod vorbis;
 mod window;
 
 pub use augmentation::AudioAugmentation;
@@ -36,4 +40,5 @@ pub use extract::FeatureExtractor;
 pub use fitted::{Audio, MAX_FITTED_SOUNDS};
 pub use format::{EXTENSIONS, SoundFormat, is_audio};
 pub use reference::Reference;
+pub use stream::{CheckedWindows, LastWindow, SoundWindow, SoundWindows, WindowsConfig};
 pub use window::Window;
