@@ -50,7 +50,8 @@ def measured(engine, case, arguments):
         command_of(engine, case, arguments), capture_output=True, text=True, check=False
     )
     if process.returncode != 0:
-        sys.stderr.write(f"{case.name} with {engine} ended with {process.returncode}:\n{process.stderr}\n")
+        failure = f"{case.name} with {engine} ended with {process.returncode}"
+        sys.stderr.write(f"{failure}:\n{process.stderr}\n")
         return None
     return json.loads(process.stdout.splitlines()[-1])
 
@@ -63,7 +64,8 @@ def rounds_of(case, arguments):
         first = turn % len(engines)
         order = engines[first:] + engines[:first]
         rounds.append({engine: measured(engine, case, arguments) for engine in order})
-        engines = [OURS, *filter(None, (fastest(reference, rounds) for reference in case.references))]
+        best = [fastest(reference, rounds) for reference in case.references]
+        engines = [OURS, *filter(None, best)]
         print(f"{case.name}: round {turn + 1} of {arguments.rounds}", file=sys.stderr)
     return rounds
 
@@ -98,7 +100,8 @@ def cold(one):
 def ratio(rounds, engine, seconds_of):
     """The median over rounds: both sides of a ratio ran side by side."""
     pairs = [(one.get(OURS), one.get(engine)) for one in rounds]
-    return statistics.median(seconds_of(ours) / seconds_of(other) for ours, other in pairs if ours and other)
+    ratios = [seconds_of(ours) / seconds_of(other) for ours, other in pairs if ours and other]
+    return statistics.median(ratios)
 
 
 def cold_milliseconds(rounds, engine):
@@ -133,10 +136,16 @@ def warn_of_other_values(case, rounds):
     """A faster engine that makes something else is no faster."""
     ours = next(iter(of_engine(rounds, OURS)), None)
     for reference in case.references:
-        for theirs in (rounds[0][engine] for engine in reference.engines):
-            if ours and theirs and not alike(ours, theirs, reference.tolerance):
-                shown = [[one["rows"], one["values"], one["mean_magnitude"]] for one in (ours, theirs)]
-                print(f"{case.name}: {theirs['engine']} makes something else: {shown}", file=sys.stderr)
+        for theirs in filter(None, (rounds[0][engine] for engine in reference.engines)):
+            if ours and not alike(ours, theirs, reference.tolerance):
+                shown = " but ".join(map(made, (ours, theirs)))
+                print(f"{case.name}: not alike, {shown}", file=sys.stderr)
+
+
+def made(one):
+    """What an engine says it made."""
+    values = f"{one['values']} values of magnitude {one['mean_magnitude']:.5g}"
+    return f"{one['engine']} made {one['rows']} rows, {values}"
 
 
 def alike(ours, theirs, tolerance):
