@@ -71,10 +71,10 @@ def rounds_of(case, arguments):
 
 
 def fastest(reference, rounds):
-    """The way that the first round found fastest when warm, None where every way failed."""
+    """The way with the fastest warm pass of the first round, None where every way failed."""
     first = rounds[0]
     ways = [engine for engine in reference.engines if first[engine]]
-    return min(ways, key=lambda way: statistics.median(first[way]["seconds"]), default=None)
+    return min(ways, key=lambda way: min(first[way]["seconds"]), default=None)
 
 
 def of_engine(rounds, engine):
@@ -168,7 +168,8 @@ def warn_if_busy():
 
 def arguments_from_command_line():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, default=FOLDER.parents[2] / "shared" / "data", help="the tables' folder")
+    beside = FOLDER.parents[2] / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=beside, help="the folder of the tables")
     parser.add_argument("--tokenizer", type=Path, help="MiniLM's tokenizer.json; without it no WordPiece")
     parser.add_argument("--case", nargs="+", choices=BY_NAME, help="only these cases")
     parser.add_argument("--ours", type=Path, help="our binary, instead of building it")
