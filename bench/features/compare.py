@@ -149,7 +149,8 @@ def made(one):
 
 
 def alike(ours, theirs, tolerance):
-    same_sizes = ours["rows"] == theirs["rows"] and ours["values"] == theirs["values"]
+    # A row may have a value more: librosa rounds the length of a resampled sound up.
+    same_sizes = abs(ours["values"] - theirs["values"]) <= ours["rows"] == theirs["rows"]
     difference = abs(ours["mean_magnitude"] - theirs["mean_magnitude"])
     return same_sizes and difference <= tolerance * theirs["mean_magnitude"]
 
