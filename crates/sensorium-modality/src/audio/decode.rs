@@ -7,7 +7,7 @@
 //! refused as truncated. An MP3 file states no end, so one that was cut is read up to the cut.
 //! What the encoder put before and behind the sound is taken off where the file says how much it
 //! is: MP3 with a LAME tag, Vorbis, M4A with an edit list. AAC in an ADTS stream says nothing and
-//! keeps its delay, 1 024 samples of most encoders; ffmpeg keeps it as well.
+//! keeps its delay, mostly 1 024 samples; so does an M4A file without an edit list.
 
 use std::io::Cursor;
 

@@ -146,7 +146,9 @@ fn children(source: &mut (impl Read + Seek), parent: Content) -> io::Result<Vec<
     while found.len() < MAX_BOXES && at < parent.end {
         let Some(content) = box_at(source, at, parent.end)? else { break };
         at = content.end;
-        found.push(content);
+        // A box that says it is longer than its parent must not reach into its parent's neighbours,
+        // or a small file could have every track walk through all the others.
+        found.push(Content { end: content.end.min(parent.end), ..content });
     }
     Ok(found)
 }

@@ -11,6 +11,9 @@ use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 
 /// The most decoders that are kept: those of a few encoders on every thread.
 const MAX_KEPT: usize = 32;
+/// The largest headers, in bytes, whose decoder is kept; libvorbis writes 3 to 5 KB. Their books may
+/// unfold to much more, which is for one file at a time what symphonia allows (16 MB a book).
+const MAX_HEADER_BYTES: usize = 8_192;
 
 /// Decoders that wait for a file with the headers that they were made from.
 ///
@@ -35,7 +38,9 @@ impl VorbisDecoders {
 
     /// Keeps a decoder that has met no fault; the one that waited longest gives way.
     pub(super) fn put_back(&self, mut decoder: Box<dyn AudioDecoder>) {
-        if decoder.codec_params().codec != CODEC_ID_VORBIS {
+        let AudioCodecParameters { codec, extra_data, .. } = decoder.codec_params();
+        let header_bytes = extra_data.as_ref().map_or(0, |headers| headers.len());
+        if *codec != CODEC_ID_VORBIS || header_bytes > MAX_HEADER_BYTES {
             return;
         }
         decoder.reset();
