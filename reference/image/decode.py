@@ -87,7 +87,8 @@ def png_of_16_bits(values):
     """[H, W, 1 or 3] as a file; Pillow writes no such colors."""
 
     def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        length, checksum = len(body), zlib.crc32(name + body)
+        return struct.pack(">I", length) + name + body + struct.pack(">I", checksum)
 
     height, width, channels = values.shape
     header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 3: 2}[channels], 0, 0, 0)

@@ -49,7 +49,8 @@ def crop(height, width, edge=None, **more):
 
 
 def letterbox(height, width, pad_value, **more):
-    return {"resize_method": "letterbox", "height": height, "width": width, "pad_value": pad_value} | more
+    size = {"height": height, "width": width}
+    return {"resize_method": "letterbox", "pad_value": pad_value} | size | more
 
 
 RAW = {"standardize_image": None}
@@ -71,14 +72,22 @@ CASES = {
     ),
     # A surplus of 1, of 3 and of 5: half of it is rounded to the even side.
     "crop_odd": (TALL, crop(31, 18, 21, **RAW), lambda v: cropped(v, 21, (31, 18), *NONE)),
-    "crop_shortest_is_the_crop": (WIDE, crop(15, 15, **RAW), lambda v: cropped(v, 15, (15, 15), *NONE)),
+    "crop_shortest_is_the_crop": (
+        WIDE,
+        crop(15, 15, **RAW),
+        lambda v: cropped(v, 15, (15, 15), *NONE),
+    ),
     "crop_of_a_larger_picture_that_grows": (
         SMALL,
         crop(16, 16, 21, interpolation="bicubic", **RAW),
         lambda v: cropped(v, 21, (16, 16), *NONE, interpolation=BICUBIC),
     ),
     "crop_padded": (SMALL, crop(14, 20, 9, **RAW), lambda v: cropped(v, 9, (14, 20), *NONE)),
-    "crop_padded_one_side": (TALL, crop(15, 24, 17, **RAW), lambda v: cropped(v, 17, (15, 24), *NONE)),
+    "crop_padded_one_side": (
+        TALL,
+        crop(15, 24, 17, **RAW),
+        lambda v: cropped(v, 17, (15, 24), *NONE),
+    ),
     "crop_nearest": (
         WIDE,
         crop(16, 16, 23, interpolation="nearest", **RAW),

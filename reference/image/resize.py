@@ -52,8 +52,9 @@ def in_floats(name, values, height, width):
         tensor = functional.to_dtype(tensor, torch.float32, scale=True)
         options = {"interpolation": TORCHVISION[name], "antialias": True}
         return functional.resize(tensor, [height, width], **options).permute(1, 2, 0).numpy()
-    planes = [Image.fromarray(plane) for plane in (values.transpose(2, 0, 1) / 255).astype("float32")]
-    return numpy.stack([numpy.asarray(plane.resize((width, height), PILLOW[name])) for plane in planes], 2)
+    planes = (values.transpose(2, 0, 1) / 255).astype(numpy.float32)
+    resized = [Image.fromarray(plane).resize((width, height), PILLOW[name]) for plane in planes]
+    return numpy.stack([numpy.asarray(plane) for plane in resized], 2)
 
 
 for name, (values, height, width) in (CASES | GRAY_CASES).items():
@@ -65,7 +66,9 @@ for name, (values, height, width) in (CASES | GRAY_CASES).items():
         if name in GRAY_CASES:
             expected = expected.convert("L")
         save(path / f"{interpolation}.png", numpy.asarray(expected))
-        floats[interpolation] = numpy.ascontiguousarray(in_floats(interpolation, values, height, width))
+        in_32_bits = in_floats(interpolation, values, height, width)
+        floats[interpolation] = numpy.ascontiguousarray(in_32_bits)
     safetensors.numpy.save_file(floats, path / "float32.safetensors")
+    made_with = versions("pillow", "torch", "torchvision")
     num_channels = 1 if name in GRAY_CASES else 3
-    write_config(path, versions("pillow", "torch", "torchvision"), height=height, width=width, num_channels=num_channels)
+    write_config(path, made_with, height=height, width=width, num_channels=num_channels)

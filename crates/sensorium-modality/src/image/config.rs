@@ -33,7 +33,7 @@ pub const MAX_MAX_PIXELS: u64 = 1_000_000_000;
 /// | `standardize_image`       | `train`       |          | [`Standardize`] or null              |
 /// | `max_pixels`              | 100 million   | pixels   | 1 to [`MAX_MAX_PIXELS`]              |
 ///
-/// The keys are Ludwig's but the two of precision and interpolation, `shortest_edge`, `pad_value` and
+/// The keys are Ludwig's but `interpolation`, `resize_precision`, `shortest_edge`, `pad_value` and
 /// `max_pixels`. Differences to Ludwig: `standardize_image: train` exists
 /// and is the default (Ludwig's is null); `missing_value_strategy` is `mask` alone; `num_channels`
 /// is 3 where not given, whatever the pictures have; sizes are inferred from a sample spread over
@@ -78,13 +78,13 @@ pub struct ImageConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResizeMethod {
-    /// Antialiased bilinear, as Pillow's `Resampling.BILINEAR`; the ratio of the sides may change.
+    /// Resized by `interpolation`; the ratio of the sides may change.
     #[default]
     Interpolate,
     /// The middle is cut out where the picture is larger, its edge pixels are repeated where smaller.
     CropOrPad,
-    /// The shorter side is brought to `shortest_edge`, the ratio of the sides kept, and the middle is
-    /// cut out, as most pretrained encoders expect: torchvision's `Resize` and `CenterCrop`.
+    /// The shorter side is brought to `shortest_edge`, the ratio of the sides kept, and the middle
+    /// is cut out, as most pretrained encoders expect: torchvision's `Resize` and `CenterCrop`.
     CenterCrop,
     /// The largest size that fits, the ratio of the sides kept, in the middle of `pad_value`:
     /// Pillow's `ImageOps.pad`.
@@ -248,7 +248,7 @@ mod tests {
     fn unknown_keys_and_values_are_refused_with_the_nearest() {
         assert!(mistake(json!({"hieght": 3})).contains("did you mean `height`?"));
         assert!(mistake(json!({"resize_method": "crop"})).contains("did you mean `crop_or_pad`?"));
-        let cubic = mistake(json!({"interpolation": "bicubik"}));
+        let cubic = mistake(json!({"interpolation": "bi_cubic"}));
         assert!(cubic.contains("did you mean `bicubic`?"), "{cubic}");
         let wide = mistake(json!({"resize_precision": "float64"}));
         assert!(wide.contains("did you mean `float32`?"), "{wide}");

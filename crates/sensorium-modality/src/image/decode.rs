@@ -265,6 +265,7 @@ pub(super) mod tests {
     /// Parity with Pillow; cases made by `reference/image/decode.py`.
     #[test]
     fn every_kind_of_file_decodes_as_in_pillow() {
+        let (mut lossless, mut lossy) = (0, 0);
         for (case, (name, bytes)) in golden::cases("image_decode").iter().zip(golden_files()) {
             let expected = picture(case, "expected.png");
             let decoded = decode_bytes(&bytes, Limits::default()).unwrap();
@@ -278,6 +279,8 @@ pub(super) mod tests {
             };
             let difference = difference(&decoded, &expected);
             assert!(difference <= tolerance, "{name} is off by {difference}");
+            let worst = if tolerance > 1 { &mut lossy } else { &mut lossless };
+            *worst = difference.max(*worst);
             assert!(is_image(&bytes[..18]), "{name}");
             let size = size_of_bytes(&bytes, Limits::default()).unwrap();
             assert_eq!(
@@ -285,6 +288,11 @@ pub(super) mod tests {
                 (decoded.height(), decoded.width())
             );
         }
+        let parity = |part: &str, worst: u8, tolerance: f64| {
+            golden::assert_parity(part, "Pillow 13.0.0", worst.into(), tolerance, "grey level");
+        };
+        parity("decode PNG, GIF, BMP, lossless WebP", lossless, 1.0);
+        parity("decode JPEG, lossy WebP", lossy, 8.0);
     }
 
     #[test]

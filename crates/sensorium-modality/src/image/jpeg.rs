@@ -1,4 +1,8 @@
 //! JPEG, straight from its decoder: one pass over the headers, and no copy of the file.
+//!
+//! Always at full size. `zune-jpeg` 0.5 has no inverse transform of a part of the coefficients, and
+//! `jpeg-decoder` 0.3.2, which has, takes 2.8 times as long for half the size as this for all of it
+//! (3.4 ms to 1.2 ms a picture of VQA-RAD).
 
 use image::metadata::Orientation;
 use zune_core::bytestream::ZCursor;

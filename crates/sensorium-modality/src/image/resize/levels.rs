@@ -100,8 +100,8 @@ fn in_one_step(picture: &Picture, placement: Placement, filter: FilterType) -> V
     convolved(source, window, placement.shown(), filter)
 }
 
-/// In Pillow's order: where a filter overshoots, values are cut to 0 to 255 after each pass, and the
-/// other order would cut others.
+/// In Pillow's order: where a filter overshoots, values are cut to 0 to 255 after each pass, and
+/// the other order would cut others.
 fn in_pillows_order(
     picture: &Picture,
     placement: Placement,
