@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::config::{AudioConfig, CheckedAudio, Norm};
 use super::decode::{DecodeError, Waveform, decode_bytes};
-use super::extract::FeatureExtractor;
+use super::extractor::FeatureExtractor;
 use super::format::{EXTENSIONS, is_audio};
 use super::resample::Resamplers;
 use super::standardise::{BandMoments, BandScale};
@@ -145,6 +145,10 @@ impl Modality for Audio {
     type Config = AudioConfig;
     type Decoded = Waveform;
 
+    fn read(section: serde_json::Value) -> Result<AudioConfig, ConfigError> {
+        AudioConfig::read(section)
+    }
+
     fn claims(summary: &ColumnSummary) -> Option<String> {
         media_claim(summary, EXTENSIONS, is_audio, "sound")
     }
@@ -246,7 +250,7 @@ mod tests {
     }
 
     fn config(section: serde_json::Value) -> AudioConfig {
-        sensorium_core::config::read(section).unwrap()
+        AudioConfig::read(section).unwrap()
     }
 
     fn features_of(audio: &Audio, table: &SmallTable, row: usize) -> Vec<f32> {
