@@ -181,7 +181,10 @@ fn nothing_left(section: &Section, front_end: &str) -> Result<(), ConfigError> {
     Err(ConfigError::Conflict {
         at: key.to_owned(),
         problem: format!("`type: {front_end}` does not read it; what it stands for is fixed there"),
-        advice: format!("leave `{key}` out, or choose a `type` that reads it: {}", readers.join(", ")),
+        advice: format!(
+            "leave `{key}` out, or choose a `type` that reads it: {}",
+            readers.join(", ")
+        ),
     })
 }
 
@@ -323,7 +326,10 @@ mod tests {
         };
         assert_eq!(settled(json!({"type": "mfcc"})), (7.5, Some(Norm::Train)));
         assert_eq!(settled(json!({"type": "whisper"})), (30.0, None));
-        assert_eq!(settled(json!({"type": "ast", "norm": "per_file"})), (10.255, Some(Norm::PerFile)));
+        assert_eq!(
+            settled(json!({"type": "ast", "norm": "per_file"})),
+            (10.255, Some(Norm::PerFile))
+        );
         assert_eq!(settled(json!({"type": "mfcc", "norm": null})), (7.5, None));
     }
 
@@ -349,7 +355,10 @@ mod tests {
                     let frames = checked.front_end.num_frames(num_samples);
                     assert!(frames >= 1, "{name} of {num_samples}");
                     assert_eq!(values.len(), frames * checked.width(), "{name} of {num_samples}");
-                    assert!(values.iter().all(|value| value.is_finite()), "{name} of {num_samples}");
+                    assert!(
+                        values.iter().all(|value| value.is_finite()),
+                        "{name} of {num_samples}"
+                    );
                 }
                 let silence = extractor.extract(&[0.0; 3_000]);
                 assert!(silence.iter().all(|value| value.is_finite()), "{name} of silence");
@@ -388,7 +397,10 @@ mod tests {
             (json!({"fmax": 8001}), "`fmax` is 8001, but 0 to 8000"),
             (json!({"fmin": 300, "fmax": 300}), "`fmin` is 300, but 0 or more and below 300"),
             (json!({"type": "mfcc", "n_mels": 13}), "`n_mfcc` is 20, but 1 to 13"),
-            (json!({"type": "mfcc", "lifter": 0.5}), "`lifter` is 0.5, but 0, or 1 to 1000000, was"),
+            (
+                json!({"type": "mfcc", "lifter": 0.5}),
+                "`lifter` is 0.5, but 0, or 1 to 1000000, was",
+            ),
             (json!({"amin": 0}), "`amin` is 0, but"),
             (json!({"ref": -1}), "`ref` is -1, but"),
             (json!({"top_db": -3}), "`top_db` is -3, but 0 to"),
@@ -401,8 +413,14 @@ mod tests {
                 "`n_bands`: the last of 6 octaves above 200 Hz starts at 6400 Hz",
             ),
             (json!({"type": "kaldi_fbank", "num_mel_bins": 3}), "`num_mel_bins` is 3, but 4 to"),
-            (json!({"type": "kaldi_fbank", "frame_length": 0.1}), "`frame_length` is 0.1, but 2 to"),
-            (json!({"type": "kaldi_fbank", "high_freq": 9_000}), "`high_freq` is 9000, but above 20"),
+            (
+                json!({"type": "kaldi_fbank", "frame_length": 0.1}),
+                "`frame_length` is 0.1, but 2 to",
+            ),
+            (
+                json!({"type": "kaldi_fbank", "high_freq": 9_000}),
+                "`high_freq` is 9000, but above 20",
+            ),
             (json!({"type": "whisper", "n_mels": 64}), "`n_mels` is 64, but 80 or 128"),
             (json!({"type": "ast", "std": 0}), "`std` is 0, but"),
             (json!({"type": "yamnet", "log_offset": 0}), "`log_offset` is 0, but"),

@@ -50,6 +50,7 @@ fn with_deltas(features: &[f32], width: usize, deltas: usize) -> Vec<f32> {
     });
     let parts: Vec<Vec<f32>> = std::iter::once(features.to_vec()).chain(derivatives).collect();
     let frames = 0..features.len() / width;
-    let parts = frames.flat_map(|frame| parts.iter().map(move |part| &part[frame * width..][..width]));
+    let parts =
+        frames.flat_map(|frame| parts.iter().map(move |part| &part[frame * width..][..width]));
     parts.flatten().copied().collect()
 }

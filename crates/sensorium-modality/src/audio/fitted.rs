@@ -358,6 +358,42 @@ mod tests {
     }
 
     #[test]
+    fn eight_channels_at_192_khz_are_one_sound_at_the_rate_of_the_front_end() {
+        let one = wav(440.0, 0.5, 192_000, 19_200);
+        let (head, samples) = one.split_at(44);
+        let mut eight = head.to_vec();
+        eight[4..8].copy_from_slice(&(36 + 16 * 19_200_u32).to_le_bytes());
+        eight[22] = 8; // channels
+        eight[28..32].copy_from_slice(&(16 * 192_000_u32).to_le_bytes());
+        eight[32] = 16; // bytes of a frame
+        eight[40..44].copy_from_slice(&(16 * 19_200_u32).to_le_bytes());
+        eight.extend(samples.as_chunks::<2>().0.iter().flat_map(|sample| sample.repeat(8)));
+        let table = SmallTable::of([Value::Bytes(one), Value::Bytes(eight)]);
+        for (name, _) in crate::audio::FrontEndConfig::COMPONENTS {
+            let audio: Audio = table.fit(&config(json!({"type": name, "norm": null}))).unwrap();
+            let of = |row| audio.decode(&table.column().cell(row)).unwrap().unwrap();
+            assert_eq!((of(1).samples.len(), of(1).sample_rate_hz), (1_600, 16_000), "{name}");
+            let pairs =
+                features_of(&audio, &table, 0).into_iter().zip(features_of(&audio, &table, 1));
+            let worst = pairs.map(|(one, eight)| (one - eight).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-2, "{name}: {worst}");
+        }
+    }
+
+    #[test]
+    fn every_front_end_is_the_same_after_save_and_load() {
+        let table = SmallTable::of([sound(300.0), sound(1_234.0)]);
+        for (name, _) in crate::audio::FrontEndConfig::COMPONENTS {
+            let section = json!({"type": name, "norm": "train", "deltas": 1});
+            let audio: Audio = table.fit(&config(section)).unwrap();
+            let saved = serde_json::to_string(&audio).unwrap();
+            let loaded: Audio = serde_json::from_str(&saved).unwrap();
+            assert_eq!(loaded, audio, "{name}");
+            assert_eq!(features_of(&loaded, &table, 1), features_of(&audio, &table, 1), "{name}");
+        }
+    }
+
+    #[test]
     fn a_bad_cell_is_named_and_a_missing_one_is_none() {
         let bad = wav(440.0, 0.5, 16_000, 4_000)[..1_000].to_vec();
         let table = SmallTable::of([sound(440.0), Value::Bytes(bad), Value::Missing]);

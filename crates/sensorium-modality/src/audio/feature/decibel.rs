@@ -2,7 +2,7 @@
 //!
 //! Source: `librosa.power_to_db` of librosa 0.11.
 
-use super::logarithm::log10;
+use super::logarithm::{at_least, log10, log10_at_least};
 use super::reference::Reference;
 
 /// The numbers compared at once while the loudest is sought.
@@ -31,8 +31,9 @@ impl Decibels {
         let loudest = at_least(loudest(powers), self.amin);
         let zero = self.zero(loudest);
         let floor = self.top_db.map_or(f32::MIN, |top_db| 10.0 * log10(loudest) - zero - top_db);
-        for power in powers {
-            *power = at_least(10.0 * log10(at_least(*power, self.amin)) - zero, floor);
+        log10_at_least(powers, self.amin);
+        for value in powers {
+            *value = at_least(10.0 * *value - zero, floor);
         }
     }
 
@@ -44,12 +45,6 @@ impl Decibels {
             Reference::Max => 10.0 * log10(loudest),
         }
     }
-}
-
-/// `f32::max` that keeps NaN and that compilers turn into one instruction.
-#[inline]
-fn at_least(value: f32, least: f32) -> f32 {
-    if value < least { least } else { value }
 }
 
 /// The largest of some numbers that are 0 or more; NaN is passed over.

@@ -87,9 +87,8 @@ fn orthogonal_polynomial(degree: usize, width: usize) -> Vec<f64> {
     let mut norm_below = 1.0;
     for _ in 0..degree {
         let norm = square_norm(&current);
-        let next = (0..width)
-            .map(|i| points[i] * current[i] - norm / norm_below * below[i])
-            .collect();
+        let next =
+            (0..width).map(|i| points[i] * current[i] - norm / norm_below * below[i]).collect();
         (below, current, norm_below) = (current, next, norm);
     }
     current

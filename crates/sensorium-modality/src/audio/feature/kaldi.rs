@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::framing::{Framing, PadMode};
-use super::logarithm::ln;
+use super::logarithm::{at_least, ln, ln_at_least};
 use super::mel::MelBank;
 use super::power_spectrum::PowerSpectrum;
 use super::stft::BLOCK;
@@ -186,15 +186,15 @@ impl KaldiFbank {
         match (raw, config.energy) {
             (Some(energy), _) => energy,
             (None, KaldiEnergy::None) => 0.0,
-            _ => config.log_energy(frame.iter().zip(window).map(|(sample, weight)| sample * weight)),
+            _ => {
+                config.log_energy(frame.iter().zip(window).map(|(sample, weight)| sample * weight))
+            }
         }
     }
 
     fn finish(&self, mut bands: Vec<f32>, energies: &[f32]) -> Vec<f32> {
         if self.config.use_log_fbank {
-            for band in &mut bands {
-                *band = ln(if *band < EPSILON { EPSILON } else { *band });
-            }
+            ln_at_least(&mut bands, EPSILON);
         }
         let frames = bands.chunks_exact(self.config.num_mel_bins).zip(energies);
         match self.config.energy {
@@ -212,7 +212,11 @@ impl KaldiFbank {
 impl KaldiFbankConfig {
     /// The length of the transform, in samples.
     const fn transform_length(&self) -> usize {
-        if self.round_to_power_of_two { self.window_size.next_power_of_two() } else { self.window_size }
+        if self.round_to_power_of_two {
+            self.window_size.next_power_of_two()
+        } else {
+            self.window_size
+        }
     }
 
     const fn framing(&self) -> Framing {
@@ -226,7 +230,7 @@ impl KaldiFbankConfig {
 
     fn log_energy(&self, samples: impl Iterator<Item = f32>) -> f32 {
         let energy: f32 = samples.map(|sample| sample * sample).sum();
-        ln(if energy < EPSILON.max(self.energy_floor) { EPSILON.max(self.energy_floor) } else { energy })
+        ln(at_least(energy, EPSILON.max(self.energy_floor)))
     }
 
     /// The rows of `get_mel_banks`, in f32 as there: its rounding of mels moves weights by 1e-5,
@@ -270,7 +274,8 @@ impl KaldiWindow {
                 Self::Povey => hanning.powf(0.85),
                 Self::Rectangular => 1.0,
                 Self::Blackman => {
-                    blackman_coeff - 0.5 * angle.cos() + (0.5 - blackman_coeff) * (2.0 * angle).cos()
+                    blackman_coeff - 0.5 * angle.cos()
+                        + (0.5 - blackman_coeff) * (2.0 * angle).cos()
                 }
             }
         };

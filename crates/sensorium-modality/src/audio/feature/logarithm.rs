@@ -7,6 +7,10 @@
 //! Measured over every binade of the normal numbers, the result is within 2e-7 of the logarithm or
 //! within 1.2e-7 of its size, whichever is more.
 
+#![expect(clippy::inline_always, reason = "only what is inlined is compiled for wide registers")]
+
+use pulp::{Arch, NullaryFnOnce};
+
 /// Coefficients of `P`, that of the highest power first.
 const POLYNOMIAL: [f32; 9] = [
     7.037_683_6e-2,
@@ -22,8 +26,54 @@ const POLYNOMIAL: [f32; 9] = [
 /// The bits of `√½`, where the binades are cut.
 const ROOT_OF_HALF: u32 = 0x3f35_04f3;
 
+/// Takes the decimal logarithm of each value, or of `least` where that is more.
+///
+/// `least` is a positive normal number; what is not finite becomes NaN.
+pub(in crate::audio) fn log10_at_least(values: &mut [f32], least: f32) {
+    Arch::new().dispatch(Log10 { values, least });
+}
+
+/// As [`log10_at_least`], the natural logarithm.
+pub(in crate::audio) fn ln_at_least(values: &mut [f32], least: f32) {
+    Arch::new().dispatch(Ln { values, least });
+}
+
+struct Log10<'a> {
+    values: &'a mut [f32],
+    least: f32,
+}
+
+impl NullaryFnOnce for Log10<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.values.iter_mut().for_each(|value| *value = log10(at_least(*value, self.least)));
+    }
+}
+
+struct Ln<'a> {
+    values: &'a mut [f32],
+    least: f32,
+}
+
+impl NullaryFnOnce for Ln<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.values.iter_mut().for_each(|value| *value = ln(at_least(*value, self.least)));
+    }
+}
+
+/// `f32::max` that keeps NaN and that compilers turn into one instruction.
+#[inline(always)]
+pub(in crate::audio) fn at_least(value: f32, least: f32) -> f32 {
+    if value < least { least } else { value }
+}
+
 /// The decimal logarithm of a positive normal number; of what is not finite, NaN.
-#[inline]
+#[inline(always)]
 pub(in crate::audio) fn log10(value: f32) -> f32 {
     const LOG_E: [f32; 2] = [0.433_593_75, 7.007_319e-4];
     const LOG_2: [f32; 2] = [0.300_781_25, 2.487_456_6e-4];
@@ -34,7 +84,7 @@ pub(in crate::audio) fn log10(value: f32) -> f32 {
 }
 
 /// The natural logarithm of a positive normal number; of what is not finite, NaN.
-#[inline]
+#[inline(always)]
 pub(in crate::audio) fn ln(value: f32) -> f32 {
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     let (exponent, m, rest) = parts(value);
@@ -43,7 +93,7 @@ pub(in crate::audio) fn ln(value: f32) -> f32 {
 }
 
 /// `e`, `m` and `ln(1 + m) - m`.
-#[inline]
+#[inline(always)]
 #[expect(clippy::cast_possible_wrap, reason = "the sign is that of the exponent")]
 fn parts(value: f32) -> (f32, f32, f32) {
     let shifted = value.to_bits().wrapping_sub(ROOT_OF_HALF);

@@ -3,6 +3,9 @@
 //! Source: `librosa.filters.mel`, `librosa.hz_to_mel` and `librosa.mel_to_hz` of librosa 0.11;
 //! triangles in mel rather than in Hz are those of `tf.signal.linear_to_mel_weight_matrix`.
 
+#![expect(clippy::inline_always, reason = "only what is inlined is compiled for wide registers")]
+
+use pulp::{Arch, NullaryFnOnce};
 use serde::{Deserialize, Serialize};
 
 use super::fft_frequencies::fft_frequencies;
@@ -147,28 +150,44 @@ impl MelProduct<'_> {
     /// - `powers`: `[t, F]`
     /// - `out`: grows by `[t, M]`
     pub(in crate::audio) fn append(&mut self, powers: &[f32], out: &mut Vec<f32>) {
-        let num_bands = self.bank.num_bands();
         let start = out.len();
-        out.resize(start + powers.len() / self.bank.num_bins * num_bands, 0.0);
-        self.transpose(powers);
-        for (index, band) in self.bank.bands.iter().enumerate() {
-            let sums = self.sums(band);
-            let column = out[start + index..].iter_mut().step_by(num_bands);
-            column.zip(sums).for_each(|(value, sum)| *value = sum);
-        }
+        let num_frames = powers.len() / self.bank.num_bins;
+        out.resize(start + num_frames * self.bank.num_bands(), 0.0);
+        let (bank, bins) = (self.bank, &mut self.bins);
+        Arch::new().dispatch(Multiply { bank, bins, powers, out: &mut out[start..] });
     }
+}
 
-    fn transpose(&mut self, powers: &[f32]) {
-        for (lane, frame) in powers.chunks_exact(self.bank.num_bins).enumerate() {
+/// The product of one block.
+struct Multiply<'a> {
+    bank: &'a MelBank,
+    bins: &'a mut [[f32; BLOCK]],
+    powers: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (lane, frame) in self.powers.chunks_exact(self.bank.num_bins).enumerate() {
             for (bin, &power) in self.bins.iter_mut().zip(frame) {
                 bin[lane] = power;
             }
         }
+        for (index, band) in self.bank.bands.iter().enumerate() {
+            let column = self.out[index..].iter_mut().step_by(self.bank.num_bands());
+            column.zip(band.sums(self.bins)).for_each(|(value, sum)| *value = sum);
+        }
     }
+}
 
-    fn sums(&self, band: &Band) -> [f32; BLOCK] {
+impl Band {
+    #[inline(always)]
+    fn sums(&self, bins: &[[f32; BLOCK]]) -> [f32; BLOCK] {
         let mut sums = [0.0; BLOCK];
-        for (weight, bin) in band.weights.iter().zip(&self.bins[band.first_bin..]) {
+        for (weight, bin) in self.weights.iter().zip(&bins[self.first_bin..]) {
             for (sum, power) in sums.iter_mut().zip(bin) {
                 *sum += weight * power;
             }

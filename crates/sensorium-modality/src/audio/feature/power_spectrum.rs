@@ -8,10 +8,13 @@
 //! In f32. librosa's transform is f64 and its result rounded to f32; the rounding here is some
 //! 140 dB below the loudest partial of the frame, which `top_db` of 80 keeps out of sight.
 
+#![expect(clippy::inline_always, reason = "only what is inlined is compiled for wide registers")]
+
 use std::f64::consts::TAU;
 use std::fmt;
 use std::sync::Arc;
 
+use pulp::{Arch, NullaryFnOnce};
 use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
 
@@ -23,8 +26,11 @@ const LANES: usize = 8;
 pub(super) struct PowerSpectrum {
     length: usize,
     fft: Arc<dyn Fft<f32>>,
-    /// `exp(-2πi k / length)` for the bins `k` that have another bin to be told from.
-    twiddles: Vec<Complex<f32>>,
+    /// Real and imaginary parts of `exp(-2πi k / length)` for the bins `k` that have another bin to be
+    /// told from.
+    turn_re: Vec<f32>,
+    turn_im: Vec<f32>,
+    arch: Arch,
 }
 
 /// What a transform writes to on its way.
@@ -44,7 +50,9 @@ impl PowerSpectrum {
         Self {
             length,
             fft: FftPlanner::new().plan_fft_forward(if is_even { length / 2 } else { length }),
-            twiddles: (1..=num_pairs).map(|bin| twiddle(bin, length)).collect(),
+            turn_re: (1..=num_pairs).map(|bin| rounded(angle(bin, length).cos())).collect(),
+            turn_im: (1..=num_pairs).map(|bin| rounded(angle(bin, length).sin())).collect(),
+            arch: Arch::new(),
         }
     }
 
@@ -77,7 +85,7 @@ impl PowerSpectrum {
     ) {
         let Workspace { packed, scratch } = workspace;
         if self.length.is_multiple_of(2) {
-            pack_pairs(frame, window, packed);
+            self.arch.dispatch(PackPairs { frame, window, packed });
             self.fft.process_with_scratch(packed, scratch);
             self.tell_apart(packed, powers);
         } else {
@@ -98,22 +106,24 @@ impl PowerSpectrum {
         if half.is_multiple_of(2) {
             powers[half / 2] = packed[half / 2].norm_sqr();
         }
-        let num_pairs = self.twiddles.len();
+        let num_pairs = self.turn_re.len();
         let (lower, upper) = powers[1..half].split_at_mut(half - 1 - num_pairs);
         let pairs = Pairs {
-            twiddles: &self.twiddles,
+            turn_re: &self.turn_re,
+            turn_im: &self.turn_im,
             near: &packed[1..=num_pairs],
             far: &packed[half - num_pairs..],
             lower: &mut lower[..num_pairs],
             upper,
         };
-        pairs.tell_apart::<LANES>().tell_apart::<1>();
+        self.arch.dispatch(pairs);
     }
 }
 
 /// Bins `k` and `length / 2 - k`, each of which holds part of the other.
 struct Pairs<'a> {
-    twiddles: &'a [Complex<f32>],
+    turn_re: &'a [f32],
+    turn_im: &'a [f32],
     /// The transform at the lower bins, in rising order.
     near: &'a [Complex<f32>],
     /// The transform at the upper bins, in rising order: the last goes with the first of `near`.
@@ -122,22 +132,34 @@ struct Pairs<'a> {
     upper: &'a mut [f32],
 }
 
-impl<'a> Pairs<'a> {
+impl NullaryFnOnce for Pairs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.tell_apart::<LANES>().tell_apart::<1>();
+    }
+}
+
+impl Pairs<'_> {
     /// Writes the powers of as many pairs as there are whole groups of `WIDTH`, and gives the rest.
+    #[inline(always)]
     fn tell_apart<const WIDTH: usize>(self) -> Self {
-        let (twiddles, twiddles_left) = self.twiddles.as_chunks::<WIDTH>();
+        let (turn_re, turn_re_left) = self.turn_re.as_chunks::<WIDTH>();
+        let (turn_im, turn_im_left) = self.turn_im.as_chunks::<WIDTH>();
         let (near, near_left) = self.near.as_chunks::<WIDTH>();
         let (far_left, far) = self.far.as_rchunks::<WIDTH>();
         let (lower, lower_left) = self.lower.as_chunks_mut::<WIDTH>();
         let (upper_left, upper) = self.upper.as_rchunks_mut::<WIDTH>();
-        let ends = near.iter().zip(far.iter().rev()).zip(twiddles);
+        let ends = near.iter().zip(far.iter().rev()).zip(turn_re.iter().zip(turn_im));
         for ((ends, lower), upper) in ends.zip(lower).zip(upper.iter_mut().rev()) {
-            let ((near, far), twiddles) = ends;
+            let ((near, far), turn) = ends;
             *lower = [0.0; WIDTH];
-            powers_of_pairs(near, far, twiddles, lower, upper);
+            powers_of_pairs(near, far, turn, lower, upper);
         }
         Self {
-            twiddles: twiddles_left,
+            turn_re: turn_re_left,
+            turn_im: turn_im_left,
             near: near_left,
             far: far_left,
             lower: lower_left,
@@ -148,11 +170,11 @@ impl<'a> Pairs<'a> {
 
 /// With `A` near, `B` far and the twiddle `W`: `E = (A + B*) / 2` is the transform of the even and
 /// `O = (A - B*) / 2i` that of the odd samples; the bins are `E + W O` and `(E - W O)*`.
-#[inline]
+#[inline(always)]
 fn powers_of_pairs<const WIDTH: usize>(
     near: &[Complex<f32>; WIDTH],
     far: &[Complex<f32>; WIDTH],
-    twiddles: &[Complex<f32>; WIDTH],
+    (turn_re, turn_im): (&[f32; WIDTH], &[f32; WIDTH]),
     lower: &mut [f32; WIDTH],
     upper: &mut [f32; WIDTH],
 ) {
@@ -160,7 +182,6 @@ fn powers_of_pairs<const WIDTH: usize>(
     let (near_re, near_im) = (near.map(|value| value.re), near.map(|value| value.im));
     let far: [Complex<f32>; WIDTH] = std::array::from_fn(|lane| far[WIDTH - 1 - lane]);
     let (far_re, far_im) = (far.map(|value| value.re), far.map(|value| value.im));
-    let (turn_re, turn_im) = (twiddles.map(|value| value.re), twiddles.map(|value| value.im));
     let mut mirrored = [0.0; WIDTH];
     for lane in 0..WIDTH {
         let even_re = near_re[lane] + far_re[lane];
@@ -177,22 +198,37 @@ fn powers_of_pairs<const WIDTH: usize>(
     *upper = std::array::from_fn(|lane| mirrored[WIDTH - 1 - lane]);
 }
 
+fn angle(bin: usize, length: usize) -> f64 {
+    -TAU * bin as f64 / length as f64
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "a sine needs no more digits than f32 has")]
-fn twiddle(bin: usize, length: usize) -> Complex<f32> {
-    let angle = -TAU * bin as f64 / length as f64;
-    Complex::new(angle.cos() as f32, angle.sin() as f32)
+const fn rounded(sine: f64) -> f32 {
+    sine as f32
 }
 
 /// Even samples into real parts, odd ones into imaginary parts, zeros to the end.
-fn pack_pairs(frame: &[f32], window: &[f32], packed: &mut [Complex<f32>]) {
-    let (frame, last_sample) = frame.as_chunks::<2>();
-    let (window, last_weight) = window.as_chunks::<2>();
-    for ((value, sample), weight) in packed.iter_mut().zip(frame).zip(window) {
-        *value = Complex::new(sample[0] * weight[0], sample[1] * weight[1]);
-    }
-    packed[frame.len()..].fill(Complex::ZERO);
-    if let ([sample], [weight]) = (last_sample, last_weight) {
-        packed[frame.len()].re = sample * weight;
+struct PackPairs<'a> {
+    frame: &'a [f32],
+    window: &'a [f32],
+    packed: &'a mut [Complex<f32>],
+}
+
+impl NullaryFnOnce for PackPairs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (frame, last_sample) = self.frame.as_chunks::<2>();
+        let (window, last_weight) = self.window.as_chunks::<2>();
+        let (packed, zeros) = self.packed.split_at_mut(frame.len());
+        for ((value, sample), weight) in packed.iter_mut().zip(frame).zip(window) {
+            *value = Complex::new(sample[0] * weight[0], sample[1] * weight[1]);
+        }
+        zeros.fill(Complex::ZERO);
+        if let ([sample], [weight]) = (last_sample, last_weight) {
+            zeros[0].re = sample * weight;
+        }
     }
 }
 

@@ -18,11 +18,16 @@ pub fn spectral_bandwidth(magnitudes: &[f32], frequencies_hz: &[f64]) -> Vec<f32
     frames.map(|frame| bandwidth(frame, frequencies_hz)).collect()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a frequency needs no more digits than f32 has")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a frequency needs no more digits than f32 has"
+)]
 fn bandwidth(frame: &[f32], frequencies_hz: &[f64]) -> f32 {
     let middle = centroid(frame, frequencies_hz);
-    let squares =
-        frame.iter().zip(frequencies_hz).map(|(&value, hz)| f64::from(value) * (hz - middle).powi(2));
+    let squares = frame
+        .iter()
+        .zip(frequencies_hz)
+        .map(|(&value, hz)| f64::from(value) * (hz - middle).powi(2));
     (squares.sum::<f64>() / sum_to_divide_by(frame)).sqrt() as f32
 }
 

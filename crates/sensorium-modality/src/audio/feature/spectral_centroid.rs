@@ -12,7 +12,10 @@ use super::norm::sum_to_divide_by;
 /// - `frequencies_hz`: `[F]`
 /// - returns: `[T]`
 #[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "a frequency needs no more digits than f32 has")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a frequency needs no more digits than f32 has"
+)]
 pub fn spectral_centroid(magnitudes: &[f32], frequencies_hz: &[f64]) -> Vec<f32> {
     let frames = magnitudes.chunks_exact(frequencies_hz.len());
     frames.map(|frame| centroid(frame, frequencies_hz) as f32).collect()

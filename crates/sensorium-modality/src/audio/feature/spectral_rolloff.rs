@@ -11,17 +11,16 @@
 /// - `frequencies_hz`: `[F]`
 /// - returns: `[T]`
 #[must_use]
-pub fn spectral_rolloff(
-    magnitudes: &[f32],
-    frequencies_hz: &[f64],
-    roll_percent: f32,
-) -> Vec<f32> {
+pub fn spectral_rolloff(magnitudes: &[f32], frequencies_hz: &[f64], roll_percent: f32) -> Vec<f32> {
     let frames = magnitudes.chunks_exact(frequencies_hz.len());
     frames.map(|frame| rolloff(frame, frequencies_hz, roll_percent)).collect()
 }
 
 /// Sums in f32 as librosa does: near a tie the bin is then the same.
-#[expect(clippy::cast_possible_truncation, reason = "a frequency needs no more digits than f32 has")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a frequency needs no more digits than f32 has"
+)]
 fn rolloff(frame: &[f32], frequencies_hz: &[f64], roll_percent: f32) -> f32 {
     let total: f32 = frame.iter().fold(0.0, |sum, value| sum + value);
     let mut sum = 0.0;

@@ -34,8 +34,10 @@ pub fn estimate_tuning(
     bins_per_octave: usize,
 ) -> f64 {
     let frames = spectrogram.chunks_exact(num_bins);
-    let peaks: Vec<Peak> =
-        frames.flat_map(|frame| peaks(frame, sample_rate_hz)).filter(|peak| peak.hz > 0.0).collect();
+    let peaks: Vec<Peak> = frames
+        .flat_map(|frame| peaks(frame, sample_rate_hz))
+        .filter(|peak| peak.hz > 0.0)
+        .collect();
     let least = median(peaks.iter().map(|peak| peak.height).collect());
     let mut counts = [0_usize; STEPS];
     for peak in peaks.iter().filter(|peak| peak.height >= least) {

@@ -59,8 +59,12 @@ impl Keys for ChromaKeys {
     }
 
     fn plan(&self) -> Result<Box<dyn FrontEnd>, ConfigError> {
-        let defaults =
-            StftConfig { n_fft: 2_048, win_length: 2_048, hop_length: 512, ..StftConfig::default() };
+        let defaults = StftConfig {
+            n_fft: 2_048,
+            win_length: 2_048,
+            hop_length: 512,
+            ..StftConfig::default()
+        };
         let stft = self.frames.check(defaults)?;
         let NoteKeys { n_chroma, tuning, ctroct, octwidth } = self.notes;
         in_range("n_chroma", n_chroma, 1..=120)?;

@@ -55,7 +55,11 @@ impl Default for MelKeys {
 }
 
 impl MelKeys {
-    pub(super) fn check(&self, sample_rate_hz: u32, n_fft: usize) -> Result<MelConfig, ConfigError> {
+    pub(super) fn check(
+        &self,
+        sample_rate_hz: u32,
+        n_fft: usize,
+    ) -> Result<MelConfig, ConfigError> {
         if !(self.power > 0.0 && self.power <= 4.0) {
             return Err(ConfigError::invalid("power", self.power, "above 0 and at most 4"));
         }

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::frame_keys::FrameKeys;
 use super::{FrontEnd, Keys};
 use crate::audio::feature::{
-    Framing, PadMode, SpectralContrast, SpectralContrastConfig, Stft, StftConfig, fft_frequencies,
-    rms, spectral_bandwidth, spectral_centroid, spectral_flatness, spectral_rolloff,
-    zero_crossing_rate,
+    Framing, PadMode, PeaksAndValleys, SpectralContrast, SpectralContrastConfig, Stft, StftConfig,
+    fft_frequencies, rms, spectral_bandwidth, spectral_centroid, spectral_flatness,
+    spectral_rolloff, zero_crossing_rate,
 };
 use crate::audio::section::Section;
 
@@ -76,9 +76,9 @@ impl Keys for SpectralKeys {
         let sample_rate_hz = f64::from(self.frames.sample_rate);
         let contrast = self.shape.check(sample_rate_hz, stft.n_fft)?;
         let StftConfig { n_fft, hop_length, center, .. } = stft;
-        let framing = |pad_mode| match center {
-            true => Framing::centred(n_fft, hop_length, pad_mode),
-            false => Framing::uncentred(n_fft, hop_length),
+        let framing = |pad_mode| {
+            let centred = Framing::centred(n_fft, hop_length, pad_mode);
+            if center { centred } else { Framing::uncentred(n_fft, hop_length) }
         };
         Ok(Box::new(Spectral {
             stft: Stft::new(&stft),
@@ -142,7 +142,7 @@ impl FrontEnd for Spectral {
 
     fn extract(&self, samples: &[f32]) -> Vec<f32> {
         let mut shapes = Vec::new();
-        let mut found = Default::default();
+        let mut found = PeaksAndValleys::default();
         self.stft.for_each_block(samples, self.num_frames(samples.len()), |magnitudes| {
             shapes.extend(self.shapes(magnitudes));
             self.contrast.find(magnitudes, &mut found);

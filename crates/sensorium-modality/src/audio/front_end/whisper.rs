@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{FrontEnd, Keys};
 use crate::audio::config::Norm;
 use crate::audio::feature::{
-    MelBank, MelConfig, MelNorm, MelScale, PadMode, Stft, StftConfig, log10, loudest,
+    MelBank, MelConfig, MelNorm, MelScale, PadMode, Stft, StftConfig, log10, log10_at_least,
+    loudest,
 };
 use crate::audio::section::Section;
 
@@ -110,9 +111,9 @@ impl FrontEnd for Whisper {
 /// Powers to a scale on which speech lies between about -1 and 1.
 fn compress(bands: &mut [f32]) {
     let floor = log10(loudest(bands).max(LEAST_POWER)) - RANGE;
+    log10_at_least(bands, LEAST_POWER);
     for band in bands {
-        let power = if *band < LEAST_POWER { LEAST_POWER } else { *band };
-        let log = log10(power);
-        *band = (if log < floor { floor } else { log } + 4.0) / 4.0;
+        let log = if *band < floor { floor } else { *band };
+        *band = (log + 4.0) / 4.0;
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FrontEnd, Keys};
 use crate::audio::config::Norm;
-use crate::audio::feature::{MelBank, MelConfig, MelScale, Stft, StftConfig, ln};
+use crate::audio::feature::{MelBank, MelConfig, MelScale, Stft, StftConfig, ln_at_least};
 use crate::audio::section::Section;
 
 const SAMPLE_RATE_HZ: u32 = 16_000;
@@ -101,7 +101,8 @@ impl FrontEnd for Yamnet {
         let mut bands = Vec::with_capacity(frames * self.width());
         let mut product = self.bank.product();
         self.stft.for_each_block(&padded, frames, |powers| product.append(powers, &mut bands));
-        bands.iter_mut().for_each(|band| *band = ln(*band + self.log_offset));
+        bands.iter_mut().for_each(|band| *band += self.log_offset);
+        ln_at_least(&mut bands, self.log_offset);
         bands
     }
 }
