@@ -51,18 +51,31 @@ def chirp(samples, rate=16000):
     return (0.8 * 0.001**phase * np.sin(2 * np.pi * np.cumsum(hz) / rate)).astype(np.float32)
 
 
+def clipped(samples):
+    """A tone four times too loud, cut off at full scale."""
+    return np.clip(tone(300, samples, level=4.0), -1, 1)
+
+
+def chord(samples, rate=16000):
+    """A, C sharp and E, a quarter of a semitone too high, over a little noise."""
+    up = 2 ** (0.25 / 12)
+    notes = sum(tone(hz * up, samples, rate, 0.2) for hz in (440.0, 554.37, 659.26))
+    return (notes + noise(11, samples, 1e-3)).astype(np.float32)
+
+
+def stft_keys(config):
+    """librosa's arguments for a spectrogram of samples."""
+    keys = ("n_fft", "win_length", "hop_length", "window", "center", "pad_mode")
+    return {key: config[key] for key in keys}
+
+
 def log_mel(config, waveform):
     """[T, n_mels]"""
     c = {**DEFAULTS, **config}
     mel = librosa.feature.melspectrogram(
         y=waveform,
         sr=c["sample_rate"],
-        n_fft=c["n_fft"],
-        hop_length=c["hop_length"],
-        win_length=c["win_length"],
-        window=c["window"],
-        center=c["center"],
-        pad_mode=c["pad_mode"],
+        **stft_keys(c),
         power=c["power"],
         n_mels=c["n_mels"],
         fmin=c["fmin"],
@@ -83,22 +96,30 @@ def mfcc(config, waveform):
     ).T
 
 
-def run(part, compute, cases):
-    """Writes golden/<part>/, or with --check compares with what is there."""
+def run(part, compute, cases, made_with=(), tolerance=1e-4):
+    """Writes golden/<part>/, or with --check compares with what is there.
+
+    `compute` makes an array, or a dict of arrays, from the config and the waveform of a case.
+    """
     for name, (config, waveform) in cases.items():
         folder = GOLDEN / part / name
-        expected = np.ascontiguousarray(compute(config, waveform), np.float32)
+        expected = compute(config, waveform)
+        if not isinstance(expected, dict):
+            expected = {"features": expected}
+        expected = {key: np.ascontiguousarray(e, np.float32) for key, e in expected.items()}
         if "--check" in sys.argv:
-            difference = np.abs(load_file(folder / "expected.safetensors")["features"] - expected)
-            print(f"{part}/{name}: {difference.max():.2e}")
-            assert difference.max() < 1e-4
+            kept = load_file(folder / "expected.safetensors")
+            difference = max(np.abs(kept[key] - e).max() for key, e in expected.items())
+            print(f"{part}/{name}: {difference:.2e}")
+            assert difference < tolerance
             continue
         folder.mkdir(parents=True, exist_ok=True)
+        modules = (*made_with, np) if made_with else (librosa, np, scipy)
         case = {
             "config": config,
-            "made_with": {m.__name__: m.__version__ for m in (librosa, np, scipy)},
+            "made_with": {m.__name__: m.__version__ for m in modules},
             "script": f"reference/audio/{Path(sys.argv[0]).name}",
         }
         (folder / "case.json").write_text(json.dumps(case, indent=2) + "\n")
         save_file({"waveform": waveform}, folder / "input.safetensors")
-        save_file({"features": expected}, folder / "expected.safetensors")
+        save_file(expected, folder / "expected.safetensors")

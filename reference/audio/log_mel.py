@@ -1,6 +1,6 @@
 """Golden cases for the log-mel spectrogram: librosa.power_to_db(librosa.feature.melspectrogram)."""
 
-from cases import chirp, log_mel, noise, run, silence, tone
+from cases import chirp, clipped, log_mel, noise, run, silence, tone
 
 run(
     "audio_log_mel",
@@ -15,6 +15,13 @@ run(
             noise(7, 4800),
         ),
         "chirp": ({}, chirp(4000)),
+        "clipped": ({}, clipped(1600)),
+        "8khz": (
+            {"sample_rate": 8000, "n_fft": 256, "win_length": 200, "hop_length": 80},
+            chirp(801, 8000),
+        ),
+        "symmetric": ({"pad_mode": "symmetric"}, chirp(801)),
+        "edge": ({"pad_mode": "edge"}, chirp(801)),
         "htk": ({"htk": True}, chirp(1600)),
         "no_norm": ({"mel_norm": None}, chirp(1600)),
         "htk_no_norm_band_limits": (

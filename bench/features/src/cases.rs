@@ -118,7 +118,7 @@ fn texts(input: Input, tokenizer: &Path, threads: usize) -> Result<Pipeline, Box
 impl Pass for Pipeline {
     fn run(&self, each: &(dyn Fn(Values<'_>) + Sync)) -> Result<(), Box<dyn Error>> {
         let source = FeatureSource::new(vec![(Some(self.input.column()?), &self.modality)]);
-        let flow = source.for_each_batch(&self.batches, self.limits, |rows| {
+        let flow = source.for_each_batch(&self.batches, self.limits, |rows, _| {
             for row in rows {
                 match row {
                     Ok(row) => row.features.iter().flatten().for_each(|it| each(values_of(it))),

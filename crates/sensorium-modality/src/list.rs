@@ -112,7 +112,7 @@ macro_rules! modalities {
             pub fn read(name: &str, section: serde_json::Value) -> Result<Self, ConfigError> {
                 match name {
                     $($name => {
-                        let config = sensorium_core::config::read(section)?;
+                        let config = <crate::$module::$modality as Modality>::read(section)?;
                         <crate::$module::$modality as Modality>::check(&config)?;
                         Ok(Self::$modality(config))
                     })+
@@ -258,7 +258,7 @@ fn features_of<M: Modality>(
 // The order is that in which a column is claimed: from the most particular to text, which all is.
 modalities! {
     "image" => image::Image makes Grid, "pictures as a grid of channels, height and width";
-    "audio" => audio::Audio makes Sequence, "sounds as a sequence of log-mel or MFCC frames";
+    "audio" => audio::Audio makes Sequence, "sounds as a sequence of frames: log-mel, MFCC and others";
     "binary" => binary::Binary makes Vector, "true or false as 1 or 0";
     "number" => number::Number makes Vector, "a number on a scale fitted to the train rows";
     "category" => category::Category makes Vector, "one of few labels as a one-hot vector";

@@ -30,6 +30,15 @@ pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
         None
     }
 
+    /// Reads the `preprocessing` section; the default is what serde derives.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for an unknown key or value, or a wrong type.
+    fn read(section: serde_json::Value) -> Result<Self::Config, ConfigError> {
+        sensorium_core::config::read(section)
+    }
+
     /// Checks every field of the config against its documented range.
     ///
     /// # Errors

@@ -9,9 +9,9 @@ use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::augmentation::{AudioAugmentation, Rate};
-use super::config::{AudioConfig, AudioKind, CheckedAudio, Norm};
+use super::config::{AudioConfig, CheckedAudio, Norm};
 use super::decode::{DecodeError, Waveform, decode_bytes_with};
-use super::extract::FeatureExtractor;
+use super::extractor::FeatureExtractor;
 use super::format::{EXTENSIONS, is_audio};
 use super::resample::Resamplers;
 use super::spectrogram::spectrogram;
@@ -168,6 +168,10 @@ impl Modality for Audio {
     type Decoded = Waveform;
     type Augmentation = AudioAugmentation;
 
+    fn read(section: serde_json::Value) -> Result<AudioConfig, ConfigError> {
+        AudioConfig::read(section)
+    }
+
     fn claims(summary: &ColumnSummary) -> Option<String> {
         media_claim(summary, EXTENSIONS, is_audio, "sound")
     }
@@ -219,11 +223,10 @@ impl Modality for Audio {
     }
 
     fn unit(&self) -> &'static str {
-        match (self.checked.norm, self.checked.kind) {
-            (Some(Norm::Train), _) => "standardised by band over train",
-            (Some(Norm::PerFile), _) => "standardised by band over the sound",
-            (None, AudioKind::LogMel) => "dB",
-            (None, AudioKind::Mfcc) => "cepstral coefficients of dB",
+        match self.checked.norm {
+            Some(Norm::Train) => "standardised by band over train",
+            Some(Norm::PerFile) => "standardised by band over the sound",
+            None => self.config.front_end.unit(),
         }
     }
 
@@ -256,6 +259,7 @@ impl Modality for Audio {
         Features::Sequence { values, width }
     }
 }
+
 fn refused(at: &CellRef, error: &DecodeError) -> ModalityError {
     ModalityError::Decode {
         at: at.clone(),
@@ -296,7 +300,7 @@ mod tests {
     }
 
     fn config(section: serde_json::Value) -> AudioConfig {
-        sensorium_core::config::read(section).unwrap()
+        AudioConfig::read(section).unwrap()
     }
 
     fn features_of(audio: &Audio, table: &SmallTable, row: usize) -> Vec<f32> {
@@ -401,6 +405,42 @@ mod tests {
             assert_eq!(features_of(&audio, &table, row).len(), 51 * 64);
         }
         assert_eq!(audio.shape(), FeatureShape::Sequence { max_length: 51, width: 64 });
+    }
+
+    #[test]
+    fn eight_channels_at_192_khz_are_one_sound_at_the_rate_of_the_front_end() {
+        let one = wav(440.0, 0.5, 192_000, 19_200);
+        let (head, samples) = one.split_at(44);
+        let mut eight = head.to_vec();
+        eight[4..8].copy_from_slice(&(36 + 16 * 19_200_u32).to_le_bytes());
+        eight[22] = 8; // channels
+        eight[28..32].copy_from_slice(&(16 * 192_000_u32).to_le_bytes());
+        eight[32] = 16; // bytes of a frame
+        eight[40..44].copy_from_slice(&(16 * 19_200_u32).to_le_bytes());
+        eight.extend(samples.as_chunks::<2>().0.iter().flat_map(|sample| sample.repeat(8)));
+        let table = SmallTable::of([Value::Bytes(one), Value::Bytes(eight)]);
+        for (name, _) in crate::audio::FrontEndConfig::COMPONENTS {
+            let audio: Audio = table.fit(&config(json!({"type": name, "norm": null}))).unwrap();
+            let of = |row| audio.decode(&table.column().cell(row)).unwrap().unwrap();
+            assert_eq!((of(1).samples.len(), of(1).sample_rate_hz), (1_600, 16_000), "{name}");
+            let pairs =
+                features_of(&audio, &table, 0).into_iter().zip(features_of(&audio, &table, 1));
+            let worst = pairs.map(|(one, eight)| (one - eight).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-2, "{name}: {worst}");
+        }
+    }
+
+    #[test]
+    fn every_front_end_is_the_same_after_save_and_load() {
+        let table = SmallTable::of([sound(300.0), sound(1_234.0)]);
+        for (name, _) in crate::audio::FrontEndConfig::COMPONENTS {
+            let section = json!({"type": name, "norm": "train", "deltas": 1});
+            let audio: Audio = table.fit(&config(section)).unwrap();
+            let saved = serde_json::to_string(&audio).unwrap();
+            let loaded: Audio = serde_json::from_str(&saved).unwrap();
+            assert_eq!(loaded, audio, "{name}");
+            assert_eq!(features_of(&loaded, &table, 1), features_of(&audio, &table, 1), "{name}");
+        }
     }
 
     #[test]

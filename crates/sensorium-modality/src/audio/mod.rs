@@ -1,44 +1,53 @@
-//! Sounds: WAV, FLAC, MP3, Ogg Vorbis and AAC to a `[T, D]` sequence of log-mel or MFCC frames.
+//! Sounds: WAV, FLAC, MP3, Ogg Vorbis and AAC to a `[T, D]` sequence of frames.
 //!
-//! The way of a sound: bytes → mono samples at the file's rate (`decode`) → samples at the
-//! config's rate (`resample`) → power spectra (`stft`) → mel bands (`mel`) in dB (`decibel`) →
-//! cepstrum where asked (`mfcc`) → standardised by what was fitted on train rows (`fitted`).
+//! The way of a sound: bytes → mono samples at the file's rate (`decode`) → samples at the front
+//! end's rate (`resample`) → frames (`front_end`, which `type` names) → their derivatives where asked
+//! (`extractor`) → standardised by what was fitted on train rows (`fitted`).
 //!
-//! Every parameter has the name and the meaning that it has in librosa 0.11
-//! (<https://librosa.org/doc/0.11.0/feature.html>); `golden/audio_log_mel` and `golden/audio_mfcc`
-//! hold its numbers.
+//! | `type` | a frame is | equal to |
+//! |---|---|---|
+//! | `log_mel` | mel bands in dB | librosa 0.11 |
+//! | `mfcc` | cepstral coefficients | librosa 0.11 |
+//! | `chroma` | the notes of an octave | librosa 0.11 |
+//! | `spectral` | centroid, bandwidth, roll-off, flatness, contrast, zero crossings, loudness | librosa 0.11 |
+//! | `kaldi_fbank` | mel bands as log energies | torchaudio 2.11 |
+//! | `whisper` | Whisper's input | transformers 5.24 |
+//! | `ast` | the Audio Spectrogram Transformer's input | transformers 5.24 |
+//! | `yamnet` | YAMNet's input | the definition in TensorFlow's models |
+//!
+//! The golden cases `golden/audio_*` hold their numbers. A front end is one file in `front_end/` and
+//! one line in its list; what it is made of, plain functions over slices, is in [`feature`].
 
 mod augmentation;
 mod config;
-mod decibel;
 mod decode;
-mod extract;
+mod extractor;
+pub mod feature;
 mod fitted;
 mod format;
-mod mel;
-mod mfcc;
+mod front_end;
 mod mp4;
 #[cfg(test)]
 mod parity;
 mod reader;
-mod reference;
 mod resample;
+mod section;
 mod spectrogram;
 mod standardise;
-mod stft;
 mod stream;
 mod vorbis;
-mod window;
 
 pub use augmentation::AudioAugmentation;
 pub use config::{
-    AudioConfig, AudioKind, CheckedAudio, MAX_FEATURE_VALUES, MAX_FILE_BYTES, MAX_SAMPLE_RATE_HZ,
-    MAX_SECONDS, MIN_SAMPLE_RATE_HZ, MelNorm, Norm, PadMode,
+    AudioConfig, CheckedAudio, MAX_DELTAS, MAX_FEATURE_VALUES, MAX_FILE_BYTES, MAX_SAMPLE_RATE_HZ,
+    MAX_SECONDS, MIN_SAMPLE_RATE_HZ, Norm,
 };
 pub use decode::{DecodeError, MAX_CHANNELS, MAX_SAMPLE, Waveform, decode_bytes};
-pub use extract::FeatureExtractor;
+pub use extractor::FeatureExtractor;
 pub use fitted::{Audio, MAX_FITTED_SOUNDS};
 pub use format::{EXTENSIONS, SoundFormat, is_audio};
-pub use reference::Reference;
+pub use front_end::{
+    AstKeys, CepstrumKeys, ChromaKeys, DecibelKeys, FrameKeys, FrontEndConfig, KaldiFbankKeys,
+    LogMelKeys, MelKeys, MfccKeys, NoteKeys, ShapeKeys, SpectralKeys, WhisperKeys, YamnetKeys,
+};
 pub use stream::{CheckedWindows, LastWindow, SoundWindow, SoundWindows, WindowsConfig};
-pub use window::Window;

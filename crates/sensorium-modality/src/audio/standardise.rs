@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A deviation below this counts as none: what never varied is centred but not blown up.
-const LEAST_DEVIATION: f64 = 1e-3;
+/// A deviation below this share of the mean counts as none: what never varied, but for rounding, is
+/// centred and not blown up.
+const LEAST_SHARE: f64 = 1e-5;
+/// A deviation below this counts as none whatever the mean is.
+const LEAST_DEVIATION: f64 = 1e-8;
 
 /// Mean and standard deviation of each of the `D` bands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,13 +71,16 @@ impl BandMoments {
     /// The scale of all frames so far.
     #[expect(clippy::cast_possible_truncation, reason = "both are of the size of the f32 values")]
     pub(super) fn scale(&self) -> BandScale {
-        let deviation = |spread: &f64| match (spread / self.count.max(1.0)).sqrt() {
-            deviation if deviation < LEAST_DEVIATION => 1.0,
-            deviation => deviation as f32,
+        let deviation = |(spread, mean): (&f64, &f64)| {
+            let least = (LEAST_SHARE * mean.abs()).max(LEAST_DEVIATION);
+            match (spread / self.count.max(1.0)).sqrt() {
+                deviation if deviation < least => 1.0,
+                deviation => deviation as f32,
+            }
         };
         BandScale {
             mean: self.mean.iter().map(|&mean| mean as f32).collect(),
-            deviation: self.spread.iter().map(deviation).collect(),
+            deviation: self.spread.iter().zip(&self.mean).map(deviation).collect(),
         }
     }
 }
