@@ -136,7 +136,7 @@ front_ends! {
     "kaldi_fbank" => kaldi_fbank::KaldiFbankKeys as KaldiFbank, "Kaldi's log-mel energies, as torchaudio makes them";
     "whisper" => whisper::WhisperKeys as Whisper, "the input of Whisper, as transformers makes it";
     "ast" => ast::AstKeys as Ast, "the input of the Audio Spectrogram Transformer, as transformers makes it";
-    "yamnet" => yamnet::YamnetKeys as Yamnet, "the input of YAMNet, as TensorFlow's models make it";
+    "yamnet" => yamnet::YamnetKeys as Yamnet, "the input of `YAMNet`, as its published definition makes it";
 }
 
 impl FrontEndConfig {
