@@ -67,9 +67,8 @@ struct SoundKeys {
     audio_file_length_limit_in_s: Option<f64>,
     max_file_bytes: u64,
     deltas: usize,
-    /// `Some(None)` where null is written.
     #[serde(deserialize_with = "given")]
-    norm: Option<Option<Norm>>,
+    norm: GivenNorm,
     missing_value_strategy: MissingValueStrategy,
 }
 
@@ -79,15 +78,22 @@ impl Default for SoundKeys {
             audio_file_length_limit_in_s: None,
             max_file_bytes: DEFAULT_FILE_BYTES,
             deltas: 0,
-            norm: None,
+            norm: GivenNorm::ByFrontEnd,
             missing_value_strategy: MissingValueStrategy::Mask,
         }
     }
 }
 
+/// What is written for `norm`, null being another thing than nothing.
+#[derive(Debug)]
+enum GivenNorm {
+    ByFrontEnd,
+    Written(Option<Norm>),
+}
+
 /// Tells a null that is written from a key that is not.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Norm>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GivenNorm, D::Error> {
+    Option::deserialize(deserializer).map(GivenNorm::Written)
 }
 
 /// What the features are standardised by.
@@ -137,7 +143,10 @@ impl AudioConfig {
                 .unwrap_or_else(|| front_end.default_seconds()),
             max_file_bytes: keys.max_file_bytes,
             deltas: keys.deltas,
-            norm: keys.norm.unwrap_or_else(|| front_end.default_norm()),
+            norm: match keys.norm {
+                GivenNorm::Written(norm) => norm,
+                GivenNorm::ByFrontEnd => front_end.default_norm(),
+            },
             missing_value_strategy: keys.missing_value_strategy,
             front_end,
         })

@@ -13,7 +13,7 @@
 //! | `kaldi_fbank` | mel bands as log energies | torchaudio 2.11 |
 //! | `whisper` | Whisper's input | transformers 5.24 |
 //! | `ast` | the Audio Spectrogram Transformer's input | transformers 5.24 |
-//! | `yamnet` | YAMNet's input | the definition in TensorFlow's models |
+//! | `yamnet` | `YAMNet`'s input | the definition in `TensorFlow`'s models |
 //!
 //! The golden cases `golden/audio_*` hold their numbers. A front end is one file in `front_end/` and
 //! one line in its list; what it is made of, plain functions over slices, is in [`feature`].

@@ -43,7 +43,8 @@ fn difference_of_padded(case: &Path) -> f64 {
     let (kept, rest) = (&expected["features"].1, &expected["rest"].1);
     let actual = extract(&config, &waveform);
     if let Some((_, num_frames)) = expected.get("num_frames") {
-        assert_eq!((actual.len() / rest.len()) as f32, num_frames[0], "{}", case.display());
+        let more = (actual.len() / rest.len()) as f32 - num_frames[0];
+        assert!(more.abs() < 0.5, "{}: {more} frames too many", case.display());
     }
     let (first, others) = actual.split_at(kept.len());
     let others = others.chunks(rest.len()).map(|frame| golden::worst_difference(frame, rest));

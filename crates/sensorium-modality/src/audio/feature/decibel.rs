@@ -77,7 +77,7 @@ mod tests {
     fn a_power_that_is_no_number_stays_one_and_moves_no_other() {
         let mut powers = [1.0, f32::NAN, f32::INFINITY, 1e-20];
         Decibels::default().apply(&mut powers);
-        assert_eq!(powers[0], 0.0);
+        assert!(powers[0].abs() < 1e-6);
         assert!(powers[1].is_nan() && powers[2].is_nan());
     }
 }

@@ -163,7 +163,9 @@ impl KaldiFbank {
                 self.spectrum.transform(&frame, &self.window, &mut workspace, powers);
             }
             if !self.config.use_power {
-                block.iter_mut().for_each(|power| *power = power.sqrt());
+                for power in block.iter_mut() {
+                    *power = power.sqrt();
+                }
             }
             product.append(block, &mut bands);
         }
@@ -175,7 +177,9 @@ impl KaldiFbank {
         let Self { config, window, .. } = self;
         if config.remove_dc_offset {
             let mean = mean(frame);
-            frame.iter_mut().for_each(|sample| *sample -= mean);
+            for sample in frame.iter_mut() {
+                *sample -= mean;
+            }
         }
         let raw = (config.energy != KaldiEnergy::None && config.raw_energy)
             .then(|| config.log_energy(frame.iter().copied()));

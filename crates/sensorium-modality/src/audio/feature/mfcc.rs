@@ -17,7 +17,7 @@ const FRAMES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Mfcc {
     n_mels: usize,
-    n_mfcc: usize,
+    num_coefficients: usize,
     /// `[ceil(n_mfcc / LANES), n_mels, LANES]`, zeros where there is no coefficient.
     basis: Vec<[f32; LANES]>,
 }
@@ -38,7 +38,7 @@ impl Mfcc {
         let basis = (0..n_mfcc).step_by(LANES).flat_map(|first| {
             (0..n_mels).map(move |band| std::array::from_fn(|lane| lifted(first + lane, band)))
         });
-        Self { n_mels, n_mfcc, basis: basis.collect() }
+        Self { n_mels, num_coefficients: n_mfcc, basis: basis.collect() }
     }
 
     /// # Shapes
@@ -47,7 +47,7 @@ impl Mfcc {
     /// - returns: `[T, n_mfcc]`
     #[must_use]
     pub fn apply(&self, bands: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; bands.len() / self.n_mels * self.n_mfcc];
+        let mut out = vec![0.0; bands.len() / self.n_mels * self.num_coefficients];
         Arch::new().dispatch(Multiply { plan: self, bands, out: &mut out });
         out
     }
@@ -75,7 +75,7 @@ impl Multiply<'_> {
     #[inline(always)]
     fn multiply<const COUNT: usize>(self) -> Self {
         let Self { plan, bands, out } = self;
-        let (n_mels, n_mfcc) = (plan.n_mels, plan.n_mfcc);
+        let (n_mels, n_mfcc) = (plan.n_mels, plan.num_coefficients);
         let num_groups = bands.len() / (COUNT * n_mels);
         let (bands, bands_left) = bands.split_at(num_groups * COUNT * n_mels);
         let (out, out_left) = out.split_at_mut(num_groups * COUNT * n_mfcc);

@@ -92,7 +92,9 @@ impl FrontEnd for Ast {
     fn extract(&self, samples: &[f32]) -> Vec<f32> {
         let mut energies = self.fbank.apply(samples);
         energies.resize(self.num_frames * NUM_MELS, 0.0);
-        energies.iter_mut().for_each(|energy| *energy = (*energy - self.mean) / self.twice_std);
+        for energy in &mut energies {
+            *energy = (*energy - self.mean) / self.twice_std;
+        }
         energies
     }
 }

@@ -141,7 +141,7 @@ front_ends! {
     "kaldi_fbank" => kaldi_fbank::KaldiFbankKeys as KaldiFbank in "log energy", "Kaldi's log-mel energies, as torchaudio makes them";
     "whisper" => whisper::WhisperKeys as Whisper in "log10 power, shifted and scaled", "the input of Whisper, as transformers makes it";
     "ast" => ast::AstKeys as Ast in "log energy, standardised as AudioSet's", "the input of the Audio Spectrogram Transformer, as transformers makes it";
-    "yamnet" => yamnet::YamnetKeys as Yamnet in "log magnitude", "the input of YAMNet, as TensorFlow's models make it";
+    "yamnet" => yamnet::YamnetKeys as Yamnet in "log magnitude", "the input of `YAMNet`, as its published definition makes it";
 }
 
 impl FrontEndConfig {

@@ -1,6 +1,6 @@
-//! The input of YAMNet (Plakal and Ellis 2019): log-mel frames of whole patches.
+//! The input of `YAMNet` (Plakal and Ellis 2019): log-mel frames of whole patches.
 //!
-//! Source: `research/audioset/yamnet/features.py` and `params.py` of TensorFlow's models: a
+//! Source: `research/audioset/yamnet/features.py` and `params.py` of `TensorFlow`'s models: a
 //! periodic Hann window of 25 ms every 10 ms, magnitudes of 512 points, 64 HTK bands from 125 to
 //! 7 500 Hz, the logarithm of each plus an offset. As there, zeros fill a sound up to whole patches
 //! of 96 frames, each half a patch after the one before; cutting into patches is the encoder's.
@@ -27,7 +27,7 @@ const PATCH_SAMPLES: usize = (PATCH_FRAMES - 1) * HOP_LENGTH + WIN_LENGTH;
 ///
 /// | key | default | unit | range |
 /// |---|---|---|---|
-/// | `log_offset` | 0.001 | magnitude | 1e-30 to 1: added before the logarithm; 0.001 in TensorFlow's models, 1e-6 in some exports to ONNX |
+/// | `log_offset` | 0.001 | magnitude | 1e-30 to 1: added before the logarithm; 0.001 in `TensorFlow`'s models, 1e-6 in some exports to ONNX |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct YamnetKeys {
@@ -101,7 +101,9 @@ impl FrontEnd for Yamnet {
         let mut bands = Vec::with_capacity(frames * self.width());
         let mut product = self.bank.product();
         self.stft.for_each_block(&padded, frames, |powers| product.append(powers, &mut bands));
-        bands.iter_mut().for_each(|band| *band += self.log_offset);
+        for band in &mut bands {
+            *band += self.log_offset;
+        }
         ln_at_least(&mut bands, self.log_offset);
         bands
     }
