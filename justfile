@@ -31,6 +31,11 @@ doc:
 deny:
     cargo deny --locked check licenses bans sources
 
+# Fuzzes one target for a minute; `cargo install cargo-fuzz` brings the tool.
+fuzz target:
+    fuzz/seeds.sh
+    cargo fuzz run --sanitizer none {{target}} -- -max_total_time=60 -rss_limit_mb=2048 -timeout=10
+
 # Trains the example.
 emoji:
     cargo run --release -- train --config examples/emoji/emoji.yaml --dataset examples/emoji/emoji.csv

@@ -18,6 +18,13 @@ pub(crate) fn cases(part: &str) -> Vec<PathBuf> {
     cases
 }
 
+/// What a case's `case.json` says.
+pub(crate) fn case(folder: &Path) -> serde_json::Value {
+    let path = folder.join("case.json");
+    let json = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&json).unwrap()
+}
+
 /// Every f32 tensor of a safetensors file: its shape and its values, row-major.
 pub(crate) fn tensors(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

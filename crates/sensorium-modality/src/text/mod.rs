@@ -1,124 +1,113 @@
-//! Text: NFC, then Unicode words (Chinese segmented) to a list of ids.
-//!
-//! Id 0 is padding, id 1 an unknown word, and from id 2 on come the words of the train rows by
-//! falling frequency, ties in alphabetical order.
+//! Text: a list of ids, of the words of the train rows or of a tokenizer that was trained elsewhere.
 
 mod augmentation;
+mod charsmap;
+mod config;
+mod pretrained;
 mod tokenize;
+mod tokenizer_json;
+mod words;
 
 use rand_chacha::ChaCha8Rng;
 use sensorium_core::config::in_range;
 use sensorium_core::{ConfigError, FeatureShape};
 use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
 
 pub use augmentation::TextAugmentation;
+pub use config::{CheckedText, MAX_SEQUENCE_LENGTH, TextConfig, TokenizerName, TruncationSide};
+pub use pretrained::MAX_TOKENIZER_BYTES;
 pub use tokenize::Tokenizer;
+pub use words::UNKNOWN_ID;
 
+use self::config::TokenSource;
+use self::pretrained::Pretrained;
+use self::words::{WordCut, WordIds};
 use crate::category::values_shown;
-use crate::vocabulary::{MAX_VOCABULARY, Vocabulary, WordCounts};
-use crate::{Features, MissingValueStrategy, Modality, ModalityError};
+use crate::vocabulary::WordCounts;
+use crate::{Features, Modality, ModalityError};
 
 /// The longest text that is read, in bytes of UTF-8; a longer one is refused.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
-/// The most tokens that `max_sequence_length` may keep of a text.
-pub const MAX_SEQUENCE_LENGTH: usize = 65_536;
-/// The id of padding.
-pub const PADDING_ID: u32 = 0;
-/// The id of a word that train does not hold often enough, and of a text without words.
-pub const UNKNOWN_ID: u32 = 1;
-const FIRST_WORD_ID: u32 = 2;
 
-/// How a text becomes ids.
-///
-/// | key                      | default       | unit   | range                                |
-/// |--------------------------|---------------|--------|--------------------------------------|
-/// | `missing_value_strategy` | `mask`        |        | `mask`                               |
-/// | `tokenizer`              | `space_punct` |        | `space_punct`, `characters`, `space` |
-/// | `lowercase`              | true          |        |                                      |
-/// | `most_common`            | 20 000        | words  | 1 to [`MAX_VOCABULARY`]              |
-/// | `max_sequence_length`    | 256           | tokens | 1 to [`MAX_SEQUENCE_LENGTH`]         |
-///
-/// The keys are Ludwig's. Tokens beyond `max_sequence_length` are left out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TextConfig {
-    /// What an absent text becomes.
-    pub missing_value_strategy: MissingValueStrategy,
-    /// Where a text is cut.
-    pub tokenizer: Tokenizer,
-    /// Whether `Word` and `word` are one word.
-    pub lowercase: bool,
-    /// The most words that the vocabulary keeps.
-    pub most_common: usize,
-    /// The most tokens that are kept of a text.
-    pub max_sequence_length: usize,
-}
-
-impl Default for TextConfig {
-    fn default() -> Self {
-        Self {
-            missing_value_strategy: MissingValueStrategy::Mask,
-            tokenizer: Tokenizer::SpacePunct,
-            lowercase: true,
-            most_common: 20_000,
-            max_sequence_length: 256,
-        }
-    }
-}
-
-/// Texts of one column, with the vocabulary of its train rows.
+/// Texts of one column, and what gives their tokens ids.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "StoredText")]
 pub struct Text {
-    tokenizer: Tokenizer,
-    lowercase: bool,
     max_sequence_length: usize,
-    vocabulary: Vocabulary,
+    truncation_side: TruncationSide,
+    tokens: Tokens,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Tokens {
+    Words(WordIds),
+    HfTokenizer(Pretrained),
 }
 
 /// [`Text`] as a file holds it, not yet checked.
 #[derive(Deserialize)]
 struct StoredText {
-    tokenizer: Tokenizer,
-    lowercase: bool,
     max_sequence_length: usize,
-    vocabulary: Vocabulary,
+    truncation_side: TruncationSide,
+    tokens: Tokens,
 }
 
 impl TryFrom<StoredText> for Text {
     type Error = ConfigError;
 
     fn try_from(stored: StoredText) -> Result<Self, ConfigError> {
-        let StoredText { tokenizer, lowercase, max_sequence_length, vocabulary } = stored;
+        let StoredText { max_sequence_length, truncation_side, tokens } = stored;
         in_range("max_sequence_length", max_sequence_length, 1..=MAX_SEQUENCE_LENGTH)?;
-        Ok(Self { tokenizer, lowercase, max_sequence_length, vocabulary })
+        let tokens = match tokens {
+            Tokens::HfTokenizer(pretrained) => {
+                Tokens::HfTokenizer(pretrained.truncated(max_sequence_length, truncation_side)?)
+            }
+            words @ Tokens::Words(_) => words,
+        };
+        Ok(Self { max_sequence_length, truncation_side, tokens })
     }
 }
 
-/// The tokens of one text: normalised, in its order, cut to the column's longest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Words(pub Vec<String>);
-
 impl Text {
-    /// The tokens of a text.
-    #[must_use]
-    pub fn words_of(&self, text: &str) -> Words {
-        let normalized: String =
-            if self.lowercase { text.to_lowercase().nfc().collect() } else { text.nfc().collect() };
-        let tokens = self.tokenizer.tokens(&normalized, self.max_sequence_length);
-        Words(tokens.into_iter().map(str::to_owned).collect())
-    }
-
-    /// The words of the train rows; the first has id 2.
+    /// The words of the train rows, the first of which has id 2; none of a tokenizer that was
+    /// trained elsewhere.
     pub fn vocabulary(&self) -> &[String] {
-        self.vocabulary.words()
+        match &self.tokens {
+            Tokens::Words(words) => words.words(),
+            Tokens::HfTokenizer(_) => &[],
+        }
     }
+}
 
-    fn id_of(&self, word: &str) -> u32 {
-        self.vocabulary.place(word).map_or(UNKNOWN_ID, |place| FIRST_WORD_ID + place)
+/// Counts the words of every text of the train rows that can be read.
+fn counted(cut: WordCut, column: Column<'_>, rows: &TrainRows) -> WordCounts {
+    let mut counts = WordCounts::default();
+    for &row in rows.indices() {
+        if let Ok(Some(text)) = text_of(&column.cell(row)) {
+            cut.count(&text, &mut counts);
+        }
     }
+    counts
+}
+
+/// Whether any train row holds a text that can be read.
+fn holds_text(column: Column<'_>, rows: &TrainRows) -> bool {
+    rows.indices().iter().any(|&row| matches!(text_of(&column.cell(row)), Ok(Some(_))))
+}
+
+fn text_of(cell: &Cell<'_>) -> Result<Option<String>, ModalityError> {
+    let Some(text) = cell.text()? else { return Ok(None) };
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(ModalityError::TooLarge {
+            at: cell.at().clone(),
+            got: format!("a text of {} bytes", text.len()),
+            limit: format!("{MAX_TEXT_BYTES} bytes"),
+            advice: "shorten the text: only `max_sequence_length` tokens of it are read".to_owned(),
+        });
+    }
+    Ok(Some(text.into_owned()))
 }
 
 impl Modality for Text {
@@ -131,8 +120,7 @@ impl Modality for Text {
     }
 
     fn check(config: &TextConfig) -> Result<(), ConfigError> {
-        in_range("most_common", config.most_common, 1..=MAX_VOCABULARY)?;
-        in_range("max_sequence_length", config.max_sequence_length, 1..=MAX_SEQUENCE_LENGTH)
+        config.check().map(drop)
     }
 
     fn fit(
@@ -140,58 +128,56 @@ impl Modality for Text {
         column: Column<'_>,
         rows: &TrainRows,
     ) -> Result<Self, ModalityError> {
-        let mut text = Self {
-            tokenizer: config.tokenizer,
-            lowercase: config.lowercase,
-            max_sequence_length: config.max_sequence_length,
-            vocabulary: WordCounts::default().into_vocabulary(0),
+        let refuse = |problem: String, advice: &str| ModalityError::Fit {
+            column: column.name().clone(),
+            problem,
+            advice: advice.to_owned(),
         };
-        let mut counts = WordCounts::default();
-        for &row in rows.indices() {
-            if let Ok(Some(decoded)) = text.decode(&column.cell(row)) {
-                for word in &text.words_of(&decoded).0 {
-                    counts.add(word);
+        let no_text = || {
+            let problem = "no train row holds a text with a word in it".to_owned();
+            refuse(problem, "leave the column out, or check that it is the one you mean")
+        };
+        let CheckedText { max_sequence_length, truncation_side, source } =
+            config.check().map_err(|error| refuse(error.to_string(), "change the setting"))?;
+        let tokens = match source {
+            TokenSource::Train { tokenizer, lowercase, most_common } => {
+                let cut = WordCut { tokenizer, lowercase };
+                let counts = counted(cut, column, rows);
+                if counts.len() == 0 {
+                    return Err(no_text());
                 }
+                Tokens::Words(WordIds::new(cut, counts, most_common))
             }
-        }
-        if counts.len() == 0 {
-            return Err(ModalityError::Fit {
-                column: column.name().clone(),
-                problem: "no train row holds a text with a word in it".to_owned(),
-                advice: "leave the column out, or check that it is the one you mean".to_owned(),
-            });
-        }
-        text.vocabulary = counts.into_vocabulary(config.most_common);
-        Ok(text)
+            TokenSource::File(_) if !holds_text(column, rows) => return Err(no_text()),
+            TokenSource::File(path) => {
+                let advice = "set `pretrained_model_name_or_path` to a local folder with a \
+                              tokenizer.json, or to that file; nothing is fetched from the network";
+                Tokens::HfTokenizer(Pretrained::read(&path).map_err(|it| refuse(it, advice))?)
+            }
+        };
+        let stored = StoredText { max_sequence_length, truncation_side, tokens };
+        Self::try_from(stored).map_err(|error| refuse(error.to_string(), "raise the length"))
     }
 
     fn shape(&self) -> FeatureShape {
-        FeatureShape::Tokens {
-            max_length: self.max_sequence_length,
-            vocabulary_size: FIRST_WORD_ID as usize + self.vocabulary.words().len(),
-        }
+        let vocabulary_size = match &self.tokens {
+            Tokens::Words(words) => words.vocabulary_size(),
+            Tokens::HfTokenizer(pretrained) => pretrained.vocabulary_size(),
+        };
+        FeatureShape::Tokens { max_length: self.max_sequence_length, vocabulary_size }
     }
 
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<String>, ModalityError> {
-        let Some(text) = cell.text()? else { return Ok(None) };
-        if text.len() > MAX_TEXT_BYTES {
-            return Err(ModalityError::TooLarge {
-                at: cell.at().clone(),
-                got: format!("a text of {} bytes", text.len()),
-                limit: format!("{MAX_TEXT_BYTES} bytes"),
-                advice: "shorten the text: only its first `max_sequence_length` tokens are read"
-                    .to_owned(),
-            });
-        }
-        Ok(Some(text.into_owned()))
+        text_of(cell)
     }
 
     fn features(&self, decoded: &String) -> Features {
-        let Words(words) = self.words_of(decoded);
-        if words.is_empty() {
-            return Features::Tokens(vec![UNKNOWN_ID]);
-        }
-        Features::Tokens(words.iter().map(|word| self.id_of(word)).collect())
+        Features::Tokens(match &self.tokens {
+            Tokens::Words(words) => {
+                words.ids(decoded, self.max_sequence_length, self.truncation_side)
+            }
+            Tokens::HfTokenizer(pretrained) => pretrained.ids(decoded),
+        })
     }
 
     fn unit(&self) -> &'static str {
@@ -220,6 +206,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::golden;
     use crate::small_table::SmallTable;
 
     fn texts(train: &[&str]) -> SmallTable {
@@ -256,6 +243,7 @@ mod tests {
     #[test]
     fn a_text_without_words_is_one_unknown_token() {
         assert_eq!(ids(&fitted(&["a"], json!({})), " \u{a0} "), [UNKNOWN_ID]);
+        assert_eq!(ids(&fitted(&["a"], json!({})), ""), [UNKNOWN_ID]);
     }
 
     #[test]
@@ -263,6 +251,25 @@ mod tests {
         let text = fitted(&["a a b"], json!({"max_sequence_length": 2, "most_common": 1}));
         assert_eq!(text.shape(), FeatureShape::Tokens { max_length: 2, vocabulary_size: 3 });
         assert_eq!(ids(&text, "b a a"), [UNKNOWN_ID, 2]);
+    }
+
+    #[test]
+    fn a_text_that_is_cut_on_the_left_keeps_its_end() {
+        let section = json!({"max_sequence_length": 2, "truncation_side": "left"});
+        let text = fitted(&["a b c d"], section);
+        assert_eq!(ids(&text, "a b c d"), [4, 5]);
+        assert_eq!(ids(&text, "d"), [5]);
+    }
+
+    #[test]
+    fn a_zero_character_and_the_longest_text_are_read() {
+        let text = fitted(&["a\0b"], json!({}));
+        assert_eq!(text.vocabulary(), ["\0", "a", "b"]);
+        for tokenizer in ["space_punct", "characters", "space"] {
+            let longest = " x".repeat(MAX_TEXT_BYTES / 2);
+            let text = fitted(&[&longest, "x"], json!({"tokenizer": tokenizer}));
+            assert_eq!(ids(&text, &longest).len(), 256, "{tokenizer}");
+        }
     }
 
     #[test]
@@ -290,9 +297,26 @@ mod tests {
         assert!(serde_json::from_value::<Text>(stored).is_err());
     }
 
+    /// Which words keep a place, by Keras' `num_words` and Ludwig's `most_common`;
+    /// `reference/text/words.py`.
     #[test]
-    fn settings_outside_their_range_are_refused() {
-        let config = TextConfig { most_common: 0, ..TextConfig::default() };
-        assert!(Text::check(&config).unwrap_err().to_string().contains("`most_common` is 0"));
+    fn the_frequency_cut_is_that_of_keras_and_ludwig() {
+        let mut others = 0.0;
+        for case in golden::cases("text_words") {
+            let case = golden::case(&case);
+            let of = |key: &str| serde_json::from_value::<Vec<String>>(case[key].clone()).unwrap();
+            let train = of("texts");
+            let train: Vec<&str> = train.iter().map(String::as_str).collect();
+            let text = fitted(&train, case["config"].clone());
+            others += f64::from(u8::from(text.vocabulary() != of("vocabulary")));
+        }
+        // Words are compared as they are.
+        golden::assert_parity(
+            "text vocabulary",
+            "Keras 1.1.2 preprocessing, Ludwig 0.11.0",
+            others,
+            0.0,
+            "other vocabularies",
+        );
     }
 }

@@ -1,0 +1,408 @@
+//! A tokenizer that was trained elsewhere, as Hugging Face's `tokenizers` reads it.
+//!
+//! Source: `tokenizers` 0.23; the ids are the same to the last one (`reference/text/tokenizer.py`).
+//! The file's own truncation and padding are not obeyed: a text is cut to `max_sequence_length`, and
+//! batches are padded and masked where they are made. Regular expressions run in fancy-regex rather
+//! than Oniguruma, as in the library's build for browsers; one that only Oniguruma reads is refused.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use sensorium_core::ConfigError;
+use sensorium_core::config::in_range;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokenizers::models::ModelWrapper;
+use tokenizers::{
+    PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
+};
+
+use super::config::TruncationSide;
+use super::tokenizer_json;
+use crate::MAX_VOCABULARY;
+
+/// The largest tokenizer file that is read, in bytes; the largest in use have about half of it.
+pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
+
+/// A checked tokenizer with the file that it was read from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Pretrained {
+    json: Arc<str>,
+    tokenizer: Arc<Tokenizer>,
+    unknown_id: u32,
+    vocabulary_size: usize,
+}
+
+impl PartialEq for Pretrained {
+    fn eq(&self, other: &Self) -> bool {
+        self.json == other.json
+    }
+}
+
+impl From<Pretrained> for String {
+    fn from(pretrained: Pretrained) -> Self {
+        pretrained.json.as_ref().to_owned()
+    }
+}
+
+impl TryFrom<String> for Pretrained {
+    type Error = ConfigError;
+
+    fn try_from(json: String) -> Result<Self, ConfigError> {
+        let mut file: Value = serde_json::from_str(&json).map_err(|error| unread(&error))?;
+        tokenizer_json::check(&file)?;
+        // Neither is used, and what is not read cannot be wrong.
+        if let Some(file) = file.as_object_mut() {
+            for key in ["decoder", "padding", "truncation"] {
+                file.shift_remove(key);
+            }
+        }
+        // Not the text itself: of a key that stands there twice only one value was checked.
+        let tokenizer: Tokenizer = file.to_string().parse().map_err(|error| unread(&error))?;
+        let vocabulary_size = vocabulary_size(&tokenizer)?;
+        let unknown_id = unknown_id(&tokenizer, &file["model"])?;
+        let pretrained =
+            Self { json: json.into(), tokenizer: Arc::new(tokenizer), unknown_id, vocabulary_size };
+        pretrained.check_special_tokens()?;
+        Ok(pretrained)
+    }
+}
+
+impl Pretrained {
+    /// Reads a `tokenizer.json`, or that of a folder.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the path or with the file.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let inside = path.join("tokenizer.json");
+        let path = if path.is_dir() { &inside } else { path };
+        let json = content(path).map_err(|error| {
+            format!("could not read the tokenizer `{}`: {error}", path.display())
+        })?;
+        Self::try_from(json)
+            .map_err(|error| format!("the tokenizer `{}` is refused: {error}", path.display()))
+    }
+
+    /// Cuts texts from now on to `max_length` tokens, special ones among them.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where the special tokens leave no room for the text.
+    pub(super) fn truncated(
+        mut self,
+        max_length: usize,
+        side: TruncationSide,
+    ) -> Result<Self, ConfigError> {
+        in_range("max_sequence_length", max_length, self.num_special() + 1..)?;
+        let direction = match side {
+            TruncationSide::Right => TruncationDirection::Right,
+            TruncationSide::Left => TruncationDirection::Left,
+        };
+        let strategy = TruncationStrategy::LongestFirst;
+        let truncation = TruncationParams { direction, max_length, strategy, stride: 0 };
+        let cut = Arc::make_mut(&mut self.tokenizer).with_truncation(Some(truncation));
+        cut.expect("the special tokens leave room");
+        Ok(self)
+    }
+
+    /// The ids of a text; of one that leaves no token, the unknown token's.
+    pub(super) fn ids(&self, text: &str) -> Vec<u32> {
+        match self.tokenizer.encode_fast(text, true) {
+            Ok(encoding) if !encoding.is_empty() => encoding.get_ids().to_vec(),
+            _ => vec![self.unknown_id],
+        }
+    }
+
+    pub(super) fn vocabulary_size(&self) -> usize {
+        self.vocabulary_size
+    }
+
+    fn num_special(&self) -> usize {
+        let processor = self.tokenizer.get_post_processor();
+        processor.map_or(0, |processor| processor.added_tokens(false))
+    }
+
+    /// A post-processor has ids of its own, which it lays round every text.
+    fn check_special_tokens(&self) -> Result<(), ConfigError> {
+        let ids = self.ids("");
+        match ids.iter().find(|&&id| id as usize >= self.vocabulary_size) {
+            None => Ok(()),
+            Some(id) => {
+                let expected = format!("below {}, as the vocabulary's", self.vocabulary_size);
+                Err(ConfigError::invalid("post_processor", format!("the id {id}"), expected))
+            }
+        }
+    }
+}
+
+fn content(path: &Path) -> io::Result<String> {
+    let mut json = String::new();
+    File::open(path)?.take(MAX_TOKENIZER_BYTES + 1).read_to_string(&mut json)?;
+    if json.len() as u64 > MAX_TOKENIZER_BYTES {
+        let problem = format!("it has more than {MAX_TOKENIZER_BYTES} bytes");
+        return Err(io::Error::other(problem));
+    }
+    Ok(json)
+}
+
+fn unread(error: &impl ToString) -> ConfigError {
+    ConfigError::Conflict {
+        at: "tokenizer.json".to_owned(),
+        problem: error.to_string(),
+        advice: "give the file that `save_pretrained` of Hugging Face writes".to_owned(),
+    }
+}
+
+/// One more than the largest id.
+fn vocabulary_size(tokenizer: &Tokenizer) -> Result<usize, ConfigError> {
+    let largest = tokenizer.get_vocab(true).into_values().max();
+    let size = largest.map_or(0, |id| id as usize + 1);
+    in_range("vocab", size, 1..=MAX_VOCABULARY)?;
+    Ok(size)
+}
+
+/// The id of the model's unknown token, or 0 where a byte pair model has none.
+fn unknown_id(tokenizer: &Tokenizer, model: &Value) -> Result<u32, ConfigError> {
+    let token = match tokenizer.get_model() {
+        ModelWrapper::BPE(model) => model.unk_token.as_ref(),
+        ModelWrapper::WordPiece(model) => Some(&model.unk_token),
+        ModelWrapper::WordLevel(model) => Some(&model.unk_token),
+        ModelWrapper::Unigram(_) => {
+            let id = model["unk_id"].as_u64().and_then(|id| u32::try_from(id).ok());
+            return Ok(id.unwrap_or_default());
+        }
+    };
+    let Some(token) = token else { return Ok(0) };
+    let missing =
+        || ConfigError::invalid("model.unk_token", format!("`{token}`"), "in the vocabulary");
+    tokenizers::Model::token_to_id(tokenizer.get_model(), token).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::{Seed, config};
+    use serde_json::json;
+
+    use super::super::{MAX_TEXT_BYTES, Text};
+    use super::*;
+    use crate::small_table::{SmallTable, text};
+    use crate::{Features, Modality, golden};
+
+    fn golden_file(name: &str) -> String {
+        let mut folders = golden::cases("text_tokenizer").into_iter();
+        let folder = folders.find(|folder| folder.ends_with(name)).unwrap();
+        std::fs::read_to_string(folder.join("tokenizer.json")).unwrap()
+    }
+
+    fn read(file: &Value) -> Result<Pretrained, ConfigError> {
+        Pretrained::try_from(file.to_string())
+    }
+
+    /// A small model of each kind, and the text round which they are laid.
+    fn small(model: &Value) -> Value {
+        json!({"version": "1.0", "added_tokens": [], "model": model})
+    }
+
+    fn word_level() -> Value {
+        let vocabulary = json!({"[UNK]": 0, "a": 1, "b": 2});
+        let mut file =
+            small(&json!({"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"}));
+        file["pre_tokenizer"] = json!({"type": "Whitespace"});
+        file
+    }
+
+    fn refusal(file: &Value) -> String {
+        read(file).unwrap_err().to_string()
+    }
+
+    /// Ids by `tokenizers` 0.23.3; `reference/text/tokenizer.py`.
+    #[test]
+    fn ids_are_those_of_hugging_face() {
+        let mut others = 0_u32;
+        for folder in golden::cases("text_tokenizer") {
+            let case = golden::case(&folder);
+            let pretrained = Pretrained::read(&folder).unwrap();
+            for encoded in case["encoded"].as_array().unwrap() {
+                let length =
+                    serde_json::from_value(encoded["max_sequence_length"].clone()).unwrap();
+                let side = config::read(encoded["truncation_side"].clone()).unwrap();
+                let cut = pretrained.clone().truncated(length, side).unwrap();
+                let texts: Vec<String> = serde_json::from_value(case["texts"].clone()).unwrap();
+                let expected: Vec<Vec<u32>> =
+                    serde_json::from_value(encoded["ids"].clone()).unwrap();
+                assert_eq!(texts.len(), expected.len());
+                for (text, mut expected) in texts.iter().zip(expected) {
+                    if expected.is_empty() {
+                        // Every text has one token at least here.
+                        expected.push(cut.unknown_id);
+                    }
+                    let actual = cut.ids(text);
+                    others += u32::from(actual != expected);
+                    assert_eq!(actual, expected, "{}: {text:?}", folder.display());
+                }
+            }
+        }
+        let reference = "Hugging Face tokenizers 0.23.3";
+        golden::assert_parity("text hf_tokenizer", reference, others.into(), 0.0, "other texts");
+    }
+
+    #[test]
+    fn a_text_column_reads_the_tokenizer_of_a_folder_or_file_and_keeps_it() {
+        let folder = golden::cases("text_tokenizer").pop().unwrap();
+        assert!(folder.ends_with("wordpiece"));
+        let table = SmallTable::of([text("a red apple"), text(" ")]);
+        for path in [folder.clone(), folder.join("tokenizer.json")] {
+            let section = json!({
+                "tokenizer": "hf_tokenizer",
+                "pretrained_model_name_or_path": path,
+                "max_sequence_length": 4,
+            });
+            let fitted = table.fit::<Text>(&config::read(section).unwrap()).unwrap();
+            let Features::Tokens(ids) = fitted.features(&"a red apple, a bowl".to_owned()) else {
+                panic!("{fitted:?}")
+            };
+            assert_eq!(ids.len(), 4);
+            // The bundle holds the tokenizer: nothing else is read again.
+            let stored = serde_json::to_string(&fitted).unwrap();
+            let loaded: Text = serde_json::from_str(&stored).unwrap();
+            assert_eq!(loaded, fitted);
+            assert_eq!(loaded.features(&"a red apple, a bowl".to_owned()), Features::Tokens(ids));
+            assert_eq!(serde_json::to_string(&loaded).unwrap(), stored);
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_tokenizer_and_a_length_without_room_are_named() {
+        let table = SmallTable::of([text("a")]);
+        let refusal = |path: &Path, length: usize| {
+            let section = json!({
+                "tokenizer": "hf_tokenizer",
+                "pretrained_model_name_or_path": path,
+                "max_sequence_length": length,
+            });
+            table.fit::<Text>(&config::read(section).unwrap()).unwrap_err().to_string()
+        };
+        let hub = refusal(Path::new("bert-base-uncased"), 9);
+        assert!(hub.contains("could not read the tokenizer `bert-base-uncased`"), "{hub}");
+        let folder = golden::cases("text_tokenizer").pop().unwrap();
+        let short = refusal(&folder, 2);
+        assert!(
+            short.contains("`max_sequence_length` is 2, but 3 or more was expected"),
+            "{short}"
+        );
+    }
+
+    #[test]
+    fn the_longest_text_and_one_long_word_are_read() {
+        for name in ["byte_level_bpe", "unigram_charsmap", "wordpiece"] {
+            let pretrained = Pretrained::try_from(golden_file(name)).unwrap();
+            let pretrained = pretrained.truncated(16, TruncationSide::Right).unwrap();
+            assert_eq!(pretrained.ids(&"red apple ".repeat(MAX_TEXT_BYTES / 10)).len(), 16);
+            assert!(pretrained.ids(&"x".repeat(MAX_TEXT_BYTES)).len() <= 16);
+        }
+    }
+
+    #[test]
+    fn a_tokenizer_that_leaves_nothing_of_a_text_gives_the_unknown_token() {
+        let pretrained = read(&word_level()).unwrap();
+        assert_eq!(pretrained.ids("a b c"), [1, 2, 0]);
+        assert_eq!(pretrained.ids(" "), [0]);
+    }
+
+    #[test]
+    fn what_the_library_takes_on_trust_is_refused() {
+        let bpe = |vocabulary: Value, merges: Value| {
+            small(&json!({"type": "BPE", "vocab": vocabulary, "merges": merges}))
+        };
+        let mut dropout = bpe(json!({"a": 0}), json!([]));
+        dropout["model"]["dropout"] = json!(0.1);
+        let mut prefix = bpe(json!({"a": 0, "b": 1, "ab": 2}), json!([["a", "b"]]));
+        prefix["model"]["continuing_subword_prefix"] = json!("##");
+        let mut unknown = word_level();
+        unknown["model"]["unk_token"] = json!("[NO]");
+        let mut zero = word_level();
+        zero["pre_tokenizer"] = json!({"type": "FixedLength", "length": 0});
+        let mut grows = word_level();
+        let replace =
+            json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaaa"});
+        grows["normalizer"] = json!({"type": "Sequence", "normalizers": [replace, replace]});
+        let mut charsmap = word_level();
+        charsmap["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": "/////w=="});
+        let mut special = word_level();
+        special["post_processor"] =
+            json!({"type": "BertProcessing", "sep": ["[SEP]", 9], "cls": ["[CLS]", 1]});
+        let template = |single: Value, special: Value| {
+            let mut file = word_level();
+            let pair = json!([]);
+            let section = json!({
+                "type": "TemplateProcessing", "single": single, "pair": pair,
+                "special_tokens": special,
+            });
+            file["post_processor"] = section;
+            file
+        };
+        let text = |id: &str| json!({"Sequence": {"id": id, "type_id": 0}});
+        let token = json!({"SpecialToken": {"id": "[X]", "type_id": 0}});
+        let mut twice = template(json!([text("A")]), json!({}));
+        twice["post_processor"] = json!({"type": "Sequence", "processors": [twice["post_processor"], twice["post_processor"]]});
+        let unigram = small(&json!({"type": "Unigram", "vocab": [["a", 0.0]]}));
+        let long =
+            small(&json!({"type": "Unigram", "unk_id": 0, "vocab": [["x".repeat(9999), 0.0]]}));
+        for (file, words) in [
+            (json!([]), "`tokenizer.json`"),
+            (dropout, "`model.dropout` is 0.1"),
+            (bpe(json!({"ab": 0, "cd": 1}), json!(["ab cd"])), "`model.merges[0]`"),
+            (prefix, "`model.merges[0]`"),
+            (bpe(json!({"a": 4_000_000_000_u32}), json!([])), "`model.vocab.a` is 4000000000"),
+            (bpe(json!({}), json!([])), "`vocab` is 0"),
+            (unknown, "`model.unk_token` is `[NO]`"),
+            (unigram, "`model.unk_id` is null"),
+            (long, "a token of 9999 bytes"),
+            (zero, "`pre_tokenizer.length` is 0"),
+            (grows, "a text 81 times longer"),
+            (charsmap, "`normalizer.precompiled_charsmap`"),
+            (special, "`post_processor` is the id 9, but below 3"),
+            (template(json!([token, text("A")]), json!({})), "`post_processor.single` is `[X]`"),
+            (template(json!([text("B")]), json!({})), "`post_processor.single` is the texts"),
+            (template(json!([text("A"), text("A")]), json!({})), "`post_processor.single`"),
+            (twice, "two templates"),
+        ] {
+            let refusal = refusal(&file);
+            assert!(refusal.contains(words), "{refusal}, not {words}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_never_panics() {
+        for name in ["byte_level_bpe", "unigram_charsmap", "wordpiece"] {
+            let file = golden_file(name).into_bytes();
+            let seed = Seed::new(1).derive(name);
+            for round in 0..100 {
+                let mut damaged = file.clone();
+                for change in 0..=round % 3 {
+                    let draw = seed.at(round).at(change).value();
+                    let place = usize::try_from(draw >> 8).unwrap() % file.len();
+                    damaged[place] = draw.to_le_bytes()[0] & 0x7f;
+                }
+                let Ok(damaged) = String::from_utf8(damaged) else { continue };
+                if let Ok(pretrained) = Pretrained::try_from(damaged) {
+                    let ids = pretrained.ids("A red apple 🍎 \0 文");
+                    let known = |&id: &u32| (id as usize) < pretrained.vocabulary_size();
+                    assert!(ids.iter().all(known), "{name}: {ids:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_cut_short_is_refused() {
+        let file = golden_file("wordpiece");
+        for length in (0..file.len()).step_by(997).filter(|&length| file.is_char_boundary(length)) {
+            Pretrained::try_from(file[..length].to_owned()).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Tables: any bytes of a `.csv` file are read or refused.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+mod table;
+
+fuzz_target!(|bytes: &[u8]| table::read("csv", bytes));
