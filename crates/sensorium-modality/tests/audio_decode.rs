@@ -206,7 +206,8 @@ fn the_level_of_a_tone_is_kept_through_decoding_mixing_and_resampling() {
     ];
     let wavs = wavs.iter().map(|(name, bytes, error)| (*name, bytes.as_slice(), 0.5, *error));
     // The sine of ffmpeg is a little lower than it says, and its LAME writes 0.95 of it on purpose.
-    // The lossy codecs were measured within 0.000 8, and 0.004 where 8 kHz is all there is.
+    // The lossy codecs were measured within 0.000 8, and Vorbis at 8 and 192 kHz within 0.006, which
+    // libsndfile hears as well.
     let files = [
         ("tone.flac", 0.499_88, 1e-4),
         ("tone.ogg", 0.5, 0.002),
@@ -216,7 +217,7 @@ fn the_level_of_a_tone_is_kept_through_decoding_mixing_and_resampling() {
         ("stereo.mp3", 0.5, 0.002),
         ("eight_channels.flac", 0.5, 1e-4),
         ("eight_channels.ogg", 0.5, 0.01),
-        ("studio.ogg", 0.5, 0.002),
+        ("studio.ogg", 0.5, 0.01),
     ];
     let files = files.map(|(name, level, error)| (name, file(name), level, error));
     for (name, bytes, put_in, error) in wavs.chain(files) {
