@@ -1,8 +1,8 @@
-//! Checks the normalization table of a SentencePiece model before it is used.
+//! Checks the normalization table of a `SentencePiece` model before it is used.
 //!
-//! Source of the layout: SentencePiece's `normalizer.cc` and Darts-clone's `darts.h`. The table is
+//! Source of the layout: `SentencePiece`, in `normalizer.cc` and Darts-clone's `darts.h`. The table is
 //! the length of a trie in bytes (u32, little-endian), the trie (u32 units of a double array), then
-//! texts that end in a zero byte. What reads it here, spm_precompiled 0.1, indexes with what the
+//! texts that end in a zero byte. What reads it here, `spm_precompiled` 0.1, indexes with what the
 //! table says, so each place that a text can lead to is visited first.
 
 /// The longest text that may stand in for one character, in bytes; Unicode's own longest is 33.
@@ -72,7 +72,7 @@ mod tests {
     fn charsmap(place: u32, texts: &str) -> Vec<u8> {
         let mut units = [0_u32; 512];
         units[0] = 256 << 10; // the root: children at 256 ^ byte
-        units[256 ^ usize::from(b'a')] = 97 | (1 << 8) | (97 << 10);
+        units[256 ^ usize::from(b'a')] = 0x61 | (1 << 8) | (0x61 << 10);
         units[256] = place | (1 << 31); // the leaf: at 256 ^ 97 ^ 97
         let units: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         [2_048_u32.to_le_bytes().as_slice(), &units, texts.as_bytes()].concat()
