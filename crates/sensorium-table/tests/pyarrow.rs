@@ -72,3 +72,16 @@ fn a_damaged_file_never_panics() {
         }
     }
 }
+
+/// Found by fuzzing: a page says that its values are in a dictionary which the file does not have.
+#[test]
+fn a_page_without_its_dictionary_is_refused() {
+    let folder = cases().into_iter().find(|folder| folder.ends_with("lz4")).unwrap();
+    let mut file = fs::read(folder.join("table.parquet")).unwrap();
+    (file[970], file[2_802]) = (0o63, 0o246);
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("damaged.parquet");
+    fs::write(&path, file).unwrap();
+    let message = Table::read(&path, None).unwrap_err().to_string();
+    assert!(message.contains("its pages contradict each other"), "{message}");
+}

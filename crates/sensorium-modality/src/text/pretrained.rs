@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,7 +62,7 @@ impl TryFrom<String> for Pretrained {
             }
         }
         // Not the text itself: of a key that stands there twice only one value was checked.
-        let tokenizer: Tokenizer = file.to_string().parse().map_err(|error| unread(&error))?;
+        let tokenizer = parsed(&file.to_string())?;
         let vocabulary_size = vocabulary_size(&tokenizer)?;
         let unknown_id = unknown_id(&tokenizer, &file["model"])?;
         let pretrained =
@@ -154,6 +155,17 @@ fn unread(error: &impl ToString) -> ConfigError {
         at: "tokenizer.json".to_owned(),
         problem: error.to_string(),
         advice: "give the file that `save_pretrained` of Hugging Face writes".to_owned(),
+    }
+}
+
+/// What the library makes of a checked file.
+///
+/// Its readers of parts end in `expect` here and there: what the checks do not know of is refused
+/// too. Nothing that was being built outlives the panic.
+fn parsed(json: &str) -> Result<Tokenizer, ConfigError> {
+    match catch_unwind(|| json.parse::<Tokenizer>()) {
+        Ok(tokenizer) => tokenizer.map_err(|error| unread(&error)),
+        Err(_) => Err(unread(&"its parts contradict each other")),
     }
 }
 
@@ -332,6 +344,9 @@ mod tests {
         grows["normalizer"] = json!({"type": "Sequence", "normalizers": [replace, replace]});
         let mut charsmap = word_level();
         charsmap["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": "/////w=="});
+        // Found by fuzzing.
+        let mut no_charsmap = word_level();
+        no_charsmap["normalizer"] = json!({"type": "Precompiled", "ppecompiled_charsmap": ""});
         let mut special = word_level();
         special["post_processor"] =
             json!({"type": "BertProcessing", "sep": ["[SEP]", 9], "cls": ["[CLS]", 1]});
@@ -365,6 +380,7 @@ mod tests {
             (zero, "`pre_tokenizer.length` is 0"),
             (grows, "a text 81 times longer"),
             (charsmap, "`normalizer.precompiled_charsmap`"),
+            (no_charsmap, "`normalizer.precompiled_charsmap` is 0 bytes"),
             (special, "`post_processor` is the id 9, but below 3"),
             (template(json!([token, text("A")]), json!({})), "`post_processor.single` is `[X]`"),
             (template(json!([text("B")]), json!({})), "`post_processor.single` is the texts"),

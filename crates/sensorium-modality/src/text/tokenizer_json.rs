@@ -2,6 +2,7 @@
 //!
 //! `tokenizers` 0.23 refuses what is not of its types, but it panics on parts that contradict each
 //! other, and follows a file into any amount of memory. Each check here stands for one such place.
+//! Sections are told by their keys, since the library reads old files that lack a `type`.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sensorium_core::ConfigError;
@@ -135,29 +136,29 @@ fn check_added(added: &Value) -> Result<(), ConfigError> {
 }
 
 fn check_normalizer(section: &Section, growth: &mut usize) -> Result<(), ConfigError> {
-    match text(section, "type") {
-        Some("Precompiled") => check_charsmap(text(section, "precompiled_charsmap")),
-        Some("Prepend") => check_token(text(section, "prepend").unwrap_or_default(), None),
-        Some("Replace") => {
-            *growth = growth.saturating_mul(growth_of(section));
-            if *growth > MAX_GROWTH {
-                let got = format!("a text {growth} times longer");
-                return Err(ConfigError::invalid("content", got, format!("at most {MAX_GROWTH}")));
-            }
-            Ok(())
-        }
-        _ => Ok(()),
+    let charsmap = "precompiled_charsmap";
+    if text(section, "type") == Some("Precompiled") || section.contains_key(charsmap) {
+        check_charsmap(text(section, charsmap).unwrap_or_default())
+            .map_err(|error| error.under(charsmap))?;
     }
+    check_token(text(section, "prepend").unwrap_or_default(), None)?;
+    if section.contains_key("content") {
+        *growth = growth.saturating_mul(growth_of(section));
+    }
+    if *growth > MAX_GROWTH {
+        let got = format!("a text {growth} times longer");
+        return Err(ConfigError::invalid("content", got, format!("at most {MAX_GROWTH}")));
+    }
+    Ok(())
 }
 
-fn check_charsmap(charsmap: Option<&str>) -> Result<(), ConfigError> {
-    let Some(charsmap) = charsmap else { return Ok(()) };
+fn check_charsmap(charsmap: &str) -> Result<(), ConfigError> {
     let decoded = BASE64_STANDARD.decode(charsmap).unwrap_or_default();
     if charsmap::is_sound(&decoded) {
         return Ok(());
     }
     let got = format!("{} bytes that lead nowhere", decoded.len());
-    Err(ConfigError::invalid("precompiled_charsmap", got, "a table of SentencePiece"))
+    Err(ConfigError::invalid("", got, "a table of SentencePiece in base64"))
 }
 
 /// How many times longer a `Replace` can make a text; an expression may match between characters.
@@ -171,8 +172,7 @@ fn growth_of(section: &Section) -> usize {
 }
 
 fn check_pre_tokenizer(section: &Section) -> Result<(), ConfigError> {
-    let is_fixed = text(section, "type") == Some("FixedLength");
-    if is_fixed && section.get("length").and_then(Value::as_u64) == Some(0) {
+    if section.get("length").and_then(Value::as_u64) == Some(0) {
         return Err(ConfigError::invalid("length", 0, "1 or more"));
     }
     Ok(())
@@ -180,7 +180,7 @@ fn check_pre_tokenizer(section: &Section) -> Result<(), ConfigError> {
 
 /// One template at most, which lays known tokens round the text and names it once.
 fn check_template(section: &Section, templates: &mut usize) -> Result<(), ConfigError> {
-    if text(section, "type") != Some("TemplateProcessing") {
+    if !section.contains_key("single") {
         return Ok(());
     }
     *templates += 1;
