@@ -1,7 +1,7 @@
 """Golden cases for decoding: what Pillow makes of one file of each kind.
 
 Run `python reference/image/decode.py` with the versions of `reference/requirements.lock`.
-The expected picture is upright (`ImageOps.exif_transpose`), on white, 8-bit RGB. PNGs of 16 bits
+The expected picture is upright (`ImageOps.exif_transpose`), on white, 8-bit RGB. PNG files of 16 bits
 are torchvision's, to the nearest of 8 bits: Pillow cuts gray ones off at 255.
 """
 
