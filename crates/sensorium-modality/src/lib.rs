@@ -62,6 +62,7 @@ pub mod pipeline;
 mod scaling;
 #[cfg(test)]
 mod small_table;
+mod spelling;
 pub mod target;
 pub mod text;
 mod vocabulary;

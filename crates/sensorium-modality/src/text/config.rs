@@ -7,6 +7,7 @@ use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
 use super::tokenize::Tokenizer;
+use crate::spelling::one_spelling;
 use crate::{MAX_VOCABULARY, MissingValueStrategy};
 
 /// The most tokens that `max_sequence_length` may keep of a text.
@@ -152,14 +153,7 @@ impl TextConfig {
             in_range("most_common", most_common, 1..=MAX_VOCABULARY)?;
             return Ok(most_common);
         };
-        if self.most_common.is_some() {
-            let problem = "`most_common` and `num_words` are two spellings of one setting";
-            return Err(conflict(
-                "num_words",
-                problem,
-                "keep one of `most_common` and `num_words`",
-            ));
-        }
+        one_spelling(("most_common", self.most_common), ("num_words", self.num_words))?;
         in_range("num_words", num_words, 2..=MAX_VOCABULARY + 1)?;
         Ok(num_words - 1)
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gain::amplitude_from_db;
 use super::{ChangeSound, Rate};
+use crate::audio::feature::root_mean_square;
 use crate::augmentation::check_bounds;
 
 const MAX_SNR_DB: f64 = 120.0;
@@ -49,12 +50,6 @@ impl ChangeSound for Noise {
         samples.iter_mut().zip(drawn).for_each(|(sample, drawn)| *sample += deviation * drawn);
         samples
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "samples are f32")]
-fn root_mean_square(samples: &[f32]) -> f32 {
-    let squares: f64 = samples.iter().map(|&sample| f64::from(sample).powi(2)).sum();
-    (squares / samples.len() as f64).sqrt() as f32
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ pub use mel::{MelBank, MelConfig, MelNorm, MelScale};
 pub use mfcc::Mfcc;
 pub use reference::Reference;
 pub use rms::rms;
+pub(super) use rms::root_mean_square;
 pub use spectral_bandwidth::spectral_bandwidth;
 pub use spectral_centroid::spectral_centroid;
 pub(super) use spectral_contrast::PeaksAndValleys;

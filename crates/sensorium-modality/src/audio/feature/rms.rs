@@ -25,7 +25,7 @@ pub fn rms(samples: &[f32], framing: &Framing) -> Vec<f32> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "at most the largest sample")]
-fn root_mean_square(frame: &[f32]) -> f32 {
+pub(in crate::audio) fn root_mean_square(frame: &[f32]) -> f32 {
     let sum: f64 = frame.iter().map(|&sample| f64::from(sample).powi(2)).sum();
     let root = (sum / frame.len() as f64).sqrt() as f32;
     if root.is_finite() { root } else { f32::NAN }

@@ -4,9 +4,9 @@ use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
-use super::spelling::one_spelling;
 use crate::audio::config::{MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ};
 use crate::audio::feature::{PadMode, StftConfig, Window};
+use crate::spelling::one_spelling;
 
 /// The longest frame and the longest step, in samples.
 const MAX_LENGTH: usize = 65_536;

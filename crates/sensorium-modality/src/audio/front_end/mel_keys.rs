@@ -4,8 +4,8 @@ use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
-use super::spelling::one_spelling;
 use crate::audio::feature::{MelConfig, MelNorm, MelScale};
+use crate::spelling::one_spelling;
 
 /// How a spectrogram becomes mel bands.
 ///

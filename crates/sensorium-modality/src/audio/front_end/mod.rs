@@ -18,7 +18,6 @@ mod log_mel;
 mod mel_keys;
 mod mfcc;
 mod spectral;
-mod spelling;
 mod whisper;
 mod yamnet;
 

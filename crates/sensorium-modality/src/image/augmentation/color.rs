@@ -17,7 +17,7 @@ use crate::image::color::gray_from_rgb;
 
 const MAX_FACTOR: f64 = 100.0;
 
-/// Multiplies every value.
+/// How often a picture is changed, and by which factors.
 ///
 /// | key | default | range |
 /// |---|---|---|
@@ -26,7 +26,7 @@ const MAX_FACTOR: f64 = 100.0;
 /// | `max` | 2.0 | `min` to 100 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Brightness {
+pub struct Factors {
     /// The chance that a picture is changed.
     pub probability: f64,
     /// The least factor.
@@ -35,61 +35,53 @@ pub struct Brightness {
     pub max: f64,
 }
 
-impl Default for Brightness {
+impl Default for Factors {
     fn default() -> Self {
         Self { probability: 0.5, min: 0.5, max: 2.0 }
     }
 }
+
+impl Factors {
+    fn check(&self) -> Result<(), ConfigError> {
+        check_probability(self.probability)?;
+        check_bounds([("min", self.min), ("max", self.max)], [0.0, MAX_FACTOR])
+    }
+
+    fn apply(&self, adjust: Adjust, mut picture: Picture, rng: &mut ChaCha8Rng) -> Picture {
+        if rng.random_bool(self.probability) {
+            adjust(&mut picture, factor([self.min, self.max], rng));
+        }
+        picture
+    }
+}
+
+/// Multiplies every value; its keys are those of [`Factors`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Brightness(pub Factors);
 
 impl ChangePicture for Brightness {
     fn check(&self) -> Result<(), ConfigError> {
-        check_probability(self.probability)?;
-        check_bounds([("min", self.min), ("max", self.max)], [0.0, MAX_FACTOR])
+        self.0.check()
     }
 
-    fn apply(&self, mut picture: Picture, rng: &mut ChaCha8Rng) -> Picture {
-        if rng.random_bool(self.probability) {
-            brighten(&mut picture, factor([self.min, self.max], rng));
-        }
-        picture
+    fn apply(&self, picture: Picture, rng: &mut ChaCha8Rng) -> Picture {
+        self.0.apply(brighten, picture, rng)
     }
 }
 
-/// Moves every value from the mean gray, or to it.
-///
-/// | key | default | range |
-/// |---|---|---|
-/// | `probability` | 0.5 | 0 to 1 |
-/// | `min` | 0.5 | 0 or more |
-/// | `max` | 2.0 | `min` to 100 |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Contrast {
-    /// The chance that a picture is changed.
-    pub probability: f64,
-    /// The least factor.
-    pub min: f64,
-    /// The largest factor.
-    pub max: f64,
-}
-
-impl Default for Contrast {
-    fn default() -> Self {
-        Self { probability: 0.5, min: 0.5, max: 2.0 }
-    }
-}
+/// Moves every value from the mean gray, or to it; its keys are those of [`Factors`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Contrast(pub Factors);
 
 impl ChangePicture for Contrast {
     fn check(&self) -> Result<(), ConfigError> {
-        check_probability(self.probability)?;
-        check_bounds([("min", self.min), ("max", self.max)], [0.0, MAX_FACTOR])
+        self.0.check()
     }
 
-    fn apply(&self, mut picture: Picture, rng: &mut ChaCha8Rng) -> Picture {
-        if rng.random_bool(self.probability) {
-            contrast(&mut picture, factor([self.min, self.max], rng));
-        }
-        picture
+    fn apply(&self, picture: Picture, rng: &mut ChaCha8Rng) -> Picture {
+        self.0.apply(contrast, picture, rng)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Settings that have a name in librosa and another in Ludwig.
+//! Settings that have one name here and another in the library that users come from.
 
 use sensorium_core::ConfigError;
 
 /// The one of two spellings of a setting that is given.
-pub(super) fn one_spelling<T>(
+pub(crate) fn one_spelling<T>(
     (ours, value): (&str, Option<T>),
     (theirs, other): (&str, Option<T>),
 ) -> Result<Option<T>, ConfigError> {
