@@ -22,8 +22,18 @@ pub enum Activation {
     Elu,
     /// x Φ(x), with the exact normal distribution function (Hendrycks and Gimpel 2016).
     Gelu,
+    /// x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, the approximation of the same paper.
+    GeluTanh,
+    /// x σ(1.702 x), the other approximation of the same paper.
+    QuickGelu,
     /// x σ(x).
     Silu,
+    /// max(0, min(x, 6)).
+    Relu6,
+    /// x max(0, min(x + 3, 6)) / 6 (Howard et al. 2019, section 5.2).
+    HardSwish,
+    /// max(0, min(x + 3, 6)) / 6.
+    HardSigmoid,
     /// σ(x) = 1 / (1 + e⁻ˣ).
     Sigmoid,
     /// The hyperbolic tangent.
@@ -32,6 +42,12 @@ pub enum Activation {
 
 /// The slope of [`Activation::LeakyRelu`] below 0.
 const LEAK: f32 = 0.01;
+
+/// √(2/π) and the share of the cube, of [`Activation::GeluTanh`].
+const TANH_SCALE: f32 = 0.797_884_6;
+const CUBE: f32 = 0.044_715;
+/// The slope of [`Activation::QuickGelu`].
+const QUICK: f32 = 1.702;
 
 /// What the gradient of a function is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +60,9 @@ impl Activation {
     /// What [`gradient_in_place`] needs: the output where that is enough.
     pub(crate) fn gradient_made_from(self) -> MadeFrom {
         match self {
-            Self::Gelu | Self::Silu => MadeFrom::Input,
+            Self::Gelu | Self::GeluTanh | Self::QuickGelu | Self::Silu | Self::HardSwish => {
+                MadeFrom::Input
+            }
             _ => MadeFrom::Output,
         }
     }
@@ -73,7 +91,12 @@ pub(crate) fn reference<const D: usize>(x: Tensor<D>, activation: Activation) ->
         Activation::LeakyRelu => activation::leaky_relu(x, LEAK.into()),
         Activation::Elu => activation::elu(x, 1.0),
         Activation::Gelu => activation::gelu(x),
+        Activation::GeluTanh => activation::gelu_approximate(x),
+        Activation::QuickGelu => x.clone() * activation::sigmoid(x * QUICK),
         Activation::Silu => activation::silu(x),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::HardSwish => x.clone() * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Activation::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
         Activation::Sigmoid => activation::sigmoid(x),
         Activation::Tanh => activation::tanh(x),
     }
@@ -87,7 +110,12 @@ pub(crate) fn apply_in_place(values: &mut [f32], activation: Activation) {
         Activation::LeakyRelu => leaky_relu(values),
         Activation::Elu => elu(values),
         Activation::Gelu => gelu(values),
+        Activation::GeluTanh => gelu_tanh(values),
+        Activation::QuickGelu => quick_gelu(values),
         Activation::Silu => silu(values),
+        Activation::Relu6 => relu6(values),
+        Activation::HardSwish => hard_swish(values),
+        Activation::HardSigmoid => hard_sigmoid(values),
         Activation::Sigmoid => each_sigmoid(values),
         Activation::Tanh => each_tanh(values),
     }
@@ -102,7 +130,12 @@ pub(crate) fn gradient_in_place(gradient: &mut [f32], kept: &[f32], activation: 
         Activation::LeakyRelu => leaky_relu_gradient(gradient, kept),
         Activation::Elu => elu_gradient(gradient, kept),
         Activation::Gelu => gelu_gradient(gradient, kept),
+        Activation::GeluTanh => gelu_tanh_gradient(gradient, kept),
+        Activation::QuickGelu => quick_gelu_gradient(gradient, kept),
         Activation::Silu => silu_gradient(gradient, kept),
+        Activation::Relu6 => relu6_gradient(gradient, kept),
+        Activation::HardSwish => hard_swish_gradient(gradient, kept),
+        Activation::HardSigmoid => hard_sigmoid_gradient(gradient, kept),
         Activation::Sigmoid => sigmoid_gradient(gradient, kept),
         Activation::Tanh => tanh_gradient(gradient, kept),
     }
@@ -126,7 +159,16 @@ functions! {
     leaky_relu(x) { if x < 0.0 { x * LEAK } else { x } }
     elu(x) { if x > 0.0 { x } else { exp_m1(x) } }
     gelu(x) { x * normal(x).below }
+    gelu_tanh(x) { x * (0.5 + 0.5 * tanh(TANH_SCALE * (x + CUBE * (x * x * x)))) }
+    quick_gelu(x) { x * sigmoid(QUICK * x) }
     silu(x) { x * sigmoid(x) }
+    relu6(x) { if x <= 0.0 { 0.0 } else if x >= 6.0 { 6.0 } else { x } }
+    hard_swish(x) {
+        if x <= -3.0 { 0.0 } else if x >= 3.0 { x } else { x * (x + 3.0) / 6.0 }
+    }
+    hard_sigmoid(x) {
+        if x <= -3.0 { 0.0 } else if x >= 3.0 { 1.0 } else { (x + 3.0) / 6.0 }
+    }
     each_sigmoid(x) { sigmoid(x) }
     each_tanh(x) { tanh(x) }
 }
@@ -152,6 +194,20 @@ gradients! {
         let normal = normal(x);
         dy * (normal.below + x * normal.density)
     }
+    gelu_tanh_gradient(dy, x) {
+        let inner = tanh(TANH_SCALE * (x + CUBE * (x * x * x)));
+        let slope = (1.0 - inner * inner) * (TANH_SCALE * (1.0 + 3.0 * CUBE * (x * x)));
+        dy * (0.5 * (1.0 + inner) + 0.5 * x * slope)
+    }
+    quick_gelu_gradient(dy, x) {
+        let share = sigmoid(QUICK * x);
+        dy * (share * (1.0 + QUICK * x * (1.0 - share)))
+    }
+    relu6_gradient(dy, y) { if y <= 0.0 || y >= 6.0 { 0.0 } else { dy } }
+    hard_swish_gradient(dy, x) {
+        if x <= -3.0 { 0.0 } else if x >= 3.0 { dy } else { dy * (2.0 * x + 3.0) / 6.0 }
+    }
+    hard_sigmoid_gradient(dy, y) { if y <= 0.0 || y >= 1.0 { 0.0 } else { dy / 6.0 } }
     silu_gradient(dy, x) {
         let share = sigmoid(x);
         dy * (share * (1.0 + x * (1.0 - share)))
@@ -198,13 +254,18 @@ mod tests {
     use super::*;
     use crate::testkit::{assert_same_passes, random};
 
-    pub(crate) const ALL: [Activation; 8] = [
+    pub(crate) const ALL: [Activation; 13] = [
         Activation::Identity,
         Activation::Relu,
         Activation::LeakyRelu,
         Activation::Elu,
         Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::QuickGelu,
         Activation::Silu,
+        Activation::Relu6,
+        Activation::HardSwish,
+        Activation::HardSigmoid,
         Activation::Sigmoid,
         Activation::Tanh,
     ];

@@ -30,6 +30,7 @@ pub(crate) enum Purpose {
     Linear,
     Recurrence,
     Convolution { group: usize },
+    NormedConvolution,
     TiledConvolution { group: usize },
 }
 

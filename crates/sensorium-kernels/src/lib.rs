@@ -43,7 +43,7 @@ pub use add::add_activate;
 pub use array::Values;
 pub use attention::{AttentionOptions, attention, multi_head_attention};
 pub use batch_norm::{BatchNormOptions, BatchNormOutput, batch_norm, batch_norm_rows, scale_shift};
-pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused};
+pub use convolution::{Conv2dOptions, conv1d, conv2d, conv2d_fused, conv2d_normed};
 pub use cross_entropy::{cross_entropy, weighted_cross_entropy};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;

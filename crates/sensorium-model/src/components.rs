@@ -4,6 +4,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::ConfigError;
 
+use crate::pretrained::{Adopted, Naming, Published};
+
 /// Makes a component from its config. Apart from the role's running trait, which stays
 /// object-safe.
 pub trait Build: Module {
@@ -23,6 +25,21 @@ pub trait Build: Module {
         input: &Self::Input,
         device: &Device,
     ) -> Result<Self, ConfigError>;
+
+    /// The names that published weights of this component have, one entry for each publisher; none
+    /// where nobody publishes any.
+    fn namings(_config: &Self::Config) -> Vec<Naming> {
+        Vec::new()
+    }
+
+    /// What a published model says of this component and of what it reads.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for what is published but not built here.
+    fn adopted(_published: &Published) -> Result<Adopted, ConfigError> {
+        Ok(Adopted::default())
+    }
 }
 
 /// Writes the parts of a role that must name every component, from one line for each:
@@ -81,6 +98,30 @@ macro_rules! components {
             /// The component's name in a config.
             pub const fn name(&self) -> &'static str {
                 match self { $(Self::$component(_) => $name,)+ }
+            }
+
+            /// The names that published weights of the component have, by publisher.
+            pub fn namings(&self) -> Vec<$crate::pretrained::Naming> {
+                match self {
+                    $(Self::$component(config) => {
+                        <$module::$component as $crate::Build>::namings(config)
+                    })+
+                }
+            }
+
+            /// What a published model says of the component called `name`.
+            ///
+            /// # Errors
+            ///
+            /// [`sensorium_core::ConfigError`] for what is published but not built here.
+            pub fn adopted(
+                name: &str,
+                published: &$crate::pretrained::Published,
+            ) -> Result<$crate::pretrained::Adopted, sensorium_core::ConfigError> {
+                match name {
+                    $($name => <$module::$component as $crate::Build>::adopted(published),)+
+                    _ => Ok($crate::pretrained::Adopted::default()),
+                }
             }
 
             /// Builds the component with freshly drawn weights.

@@ -21,6 +21,7 @@ pub mod loss;
 mod mix;
 mod model;
 mod optimizer;
+pub mod pretrained;
 #[cfg(test)]
 mod testkit;
 pub mod weights;

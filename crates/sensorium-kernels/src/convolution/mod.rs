@@ -9,12 +9,15 @@
 mod columns;
 mod depthwise;
 mod input_gradient;
+mod normed;
 mod output;
 mod weight_gradient;
 mod winograd;
 mod winograd_weights;
 
 use std::sync::Arc;
+
+pub use self::normed::conv2d_normed;
 
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, module};

@@ -1,8 +1,11 @@
 //! Encoders, one role for each layout that they read.
 
+mod classifier;
 #[cfg(test)]
 mod contract;
 pub mod grid;
+#[cfg(test)]
+mod parity;
 mod scatter;
 pub mod sequence;
 pub mod vector;
@@ -12,9 +15,10 @@ use burn::module::Module;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use sensorium_core::{ConfigError, FeatureShape, Layout};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::layer::FullyConnectedKeys;
+use crate::pretrained::{self, Adopted, Naming, PretrainedError, Published};
 use crate::{Embedding, Encoded, FeatureBatch, FeatureValues};
 use grid::{AnyGridEncoder, GridEncoderConfig, GridInput};
 use scatter::Rows;
@@ -125,6 +129,52 @@ impl EncoderConfig {
         }
     }
 
+    /// The encoders that there are published weights for.
+    pub fn published() -> Vec<&'static str> {
+        let read = |layout, name: &str| Self::read(layout, name, Value::Object(Map::new())).ok();
+        let components = Self::components().filter(|component| {
+            let config = read(component.layouts[0], component.name);
+            config.is_some_and(|config| !config.namings().is_empty())
+        });
+        components.map(|component| component.name).collect()
+    }
+
+    /// What a published model says of the encoder called `name` and of what it reads.
+    ///
+    /// # Errors
+    ///
+    /// [`PretrainedError`] for an encoder that nobody publishes, and for a model that is built
+    /// otherwise.
+    pub fn adopted(
+        layout: Layout,
+        name: &str,
+        published: &Published,
+    ) -> Result<Adopted, PretrainedError> {
+        let valid = Self::published();
+        if !valid.contains(&name) {
+            return Err(PretrainedError::NoArchitecture { encoder: name.to_owned(), valid });
+        }
+        let adopted = match layout {
+            Layout::Grid => GridEncoderConfig::adopted(name, published),
+            Layout::Tokens | Layout::Sequence => SequenceEncoderConfig::adopted(name, published),
+            Layout::Vector => VectorEncoderConfig::adopted(name, published),
+        };
+        adopted.map_err(|source| PretrainedError::Config {
+            path: published.path().to_owned(),
+            encoder: name.to_owned(),
+            source,
+        })
+    }
+
+    /// The names that published weights of the encoder have, by publisher.
+    pub fn namings(&self) -> Vec<Naming> {
+        match self {
+            Self::Grid(config) => config.namings(),
+            Self::Sequence(config) => config.namings(),
+            Self::Vector(config) => config.namings(),
+        }
+    }
+
     /// Builds the encoder with freshly drawn weights.
     ///
     /// # Errors
@@ -165,6 +215,21 @@ pub enum AnyEncoder {
 }
 
 impl AnyEncoder {
+    /// The encoder with published weights, all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// [`PretrainedError`] for the first tensor that is missing, of another shape or type, or that
+    /// the encoder has no place for.
+    pub fn with_published(
+        self,
+        config: &EncoderConfig,
+        published: &Published,
+    ) -> Result<Self, PretrainedError> {
+        let tensors = pretrained::Tensors::read(published)?;
+        pretrained::load(self, config.name(), &config.namings(), &tensors)
+    }
+
     /// Encodes the rows that are present; the others get zeros and a mask of false. Where no row
     /// is present the encoder does not run, and there is one token, masked.
     ///

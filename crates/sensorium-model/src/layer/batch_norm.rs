@@ -29,11 +29,18 @@ pub(crate) struct BatchNorm {
     training: Param<Flag>,
     running_mean: RunningState<Tensor<1>>,
     running_variance: RunningState<Tensor<1>>,
+    epsilon: f64,
 }
 
 impl BatchNorm {
     pub(crate) fn new(width: usize, device: &Device) -> Self {
+        Self::with_epsilon(width, EPSILON, device)
+    }
+
+    /// `epsilon` keeps the division finite where a channel is constant.
+    pub(crate) fn with_epsilon(width: usize, epsilon: f64, device: &Device) -> Self {
         Self {
+            epsilon,
             gamma: Initializer::Ones.init([width], device),
             beta: Initializer::Zeros.init([width], device),
             training: Param::from_bool(true),
@@ -65,7 +72,7 @@ impl BatchNorm {
             Some(present) => present.clone().sum(),
             None => Tensor::full([1], rows as f64, &device),
         };
-        let (gamma, beta, options) = (self.gamma.val(), self.beta.val(), options(activation));
+        let (gamma, beta, options) = (self.gamma.val(), self.beta.val(), self.options(activation));
         let BatchNormOutput { output, mean, variance } =
             batch_norm_rows(values, gamma, beta, &options, present);
         self.remember(mean, variance, count);
@@ -80,7 +87,7 @@ impl BatchNorm {
         let [rows, _, height, width] = map.dims();
         let device = map.device();
         let count = rows * height * width;
-        let options = options(activation);
+        let options = self.options(activation);
         let normed = if self.learns(count, &device) {
             let (gamma, beta) = (self.gamma.val(), self.beta.val());
             let BatchNormOutput { output, mean, variance } =
@@ -92,6 +99,16 @@ impl BatchNorm {
             scale_shift(map, scale.squeeze_dim(0), shift.squeeze_dim(0), options.relu, None)
         };
         if options.relu { normed } else { activation.apply(normed) }
+    }
+
+    /// Scale and shift by the statistics of training, `[C]` each; `None` where a batch on `device`
+    /// is to be brought to scale by its own.
+    pub(crate) fn fixed(&self, device: &Device) -> Option<(Tensor<1>, Tensor<1>)> {
+        if self.learns(usize::MAX, device) {
+            return None;
+        }
+        let (scale, shift) = self.by_running(device);
+        Some((scale.squeeze_dim(0), shift.squeeze_dim(0)))
     }
 
     /// Whether a batch of at most `count` values for each channel has statistics to learn from.
@@ -110,7 +127,12 @@ impl BatchNorm {
 
     /// gamma / sqrt(variance + epsilon): `[1, C]`.
     fn scale(&self, variance: Tensor<2>) -> Tensor<2> {
-        self.gamma.val().unsqueeze_dim::<2>(0) / (variance + EPSILON).sqrt()
+        self.gamma.val().unsqueeze_dim::<2>(0) / (variance + self.epsilon).sqrt()
+    }
+
+    /// A rectifier runs with the norm.
+    fn options(&self, activation: Activation) -> BatchNormOptions {
+        BatchNormOptions { epsilon: self.epsilon, relu: activation == Activation::Relu }
     }
 
     /// Moves the running statistics towards those of a batch; the variance, as PyTorch does, by
@@ -120,11 +142,6 @@ impl BatchNorm {
         move_towards(&self.running_mean, mean.detach());
         move_towards(&self.running_variance, variance.detach() * unbiased);
     }
-}
-
-/// A rectifier runs with the norm.
-fn options(activation: Activation) -> BatchNormOptions {
-    BatchNormOptions { epsilon: EPSILON, relu: activation == Activation::Relu }
 }
 
 fn move_towards(state: &RunningState<Tensor<1>>, value: Tensor<1>) {

@@ -27,9 +27,14 @@ impl Dropout {
         }
     }
 
+    /// Whether nothing is set to zero on `device`.
+    pub(crate) fn is_idle(&self, device: &Device) -> bool {
+        self.rate == 0.0 || !device.is_autodiff()
+    }
+
     /// A new pattern, by the device's generator; `None` outside training.
     pub(crate) fn draw(&self, device: &Device) -> Option<sensorium_kernels::Dropout> {
-        if self.rate == 0.0 || !device.is_autodiff() {
+        if self.is_idle(device) {
             return None;
         }
         let any = Distribution::Uniform(0.0, f64::from(i32::MAX));

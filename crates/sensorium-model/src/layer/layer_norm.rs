@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use sensorium_kernels::layer_norm;
+use sensorium_kernels::{add_layer_norm, layer_norm};
 
 /// Keeps the division finite where all numbers of a row are the same; PyTorch's default.
 const EPSILON: f64 = 1e-5;
@@ -15,13 +15,20 @@ pub(crate) struct LayerNorm {
     gamma: Param<Tensor<1>>,
     /// `[D]`.
     beta: Param<Tensor<1>>,
+    epsilon: f64,
 }
 
 impl LayerNorm {
     pub(crate) fn new(width: usize, device: &Device) -> Self {
+        Self::with_epsilon(width, EPSILON, device)
+    }
+
+    /// `epsilon` keeps the division finite where all numbers of a row are the same.
+    pub(crate) fn with_epsilon(width: usize, epsilon: f64, device: &Device) -> Self {
         Self {
             gamma: Initializer::Ones.init([width], device),
             beta: Initializer::Zeros.init([width], device),
+            epsilon,
         }
     }
 
@@ -30,6 +37,11 @@ impl LayerNorm {
     /// - `x`: `[…, D]`
     /// - returns: the same
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        layer_norm(x, self.gamma.val(), self.beta.val(), EPSILON)
+        layer_norm(x, self.gamma.val(), self.beta.val(), self.epsilon)
+    }
+
+    /// [`LayerNorm::forward`] of a sum.
+    pub(crate) fn added<const D: usize>(&self, x: Tensor<D>, residual: Tensor<D>) -> Tensor<D> {
+        add_layer_norm(x, residual, self.gamma.val(), self.beta.val(), self.epsilon)
     }
 }

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use sensorium_kernels::{Activation, linear};
+use sensorium_kernels::{Activation, linear, linear_add};
 
 /// Whether a layer has a learned shift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,11 @@ impl Linear {
         activation: Activation,
     ) -> Tensor<D> {
         linear(x, self.weight.val(), self.bias_value(), activation)
+    }
+
+    /// [`Linear::forward`], and a residual of the same shape added.
+    pub(crate) fn added<const D: usize>(&self, x: Tensor<D>, residual: Tensor<D>) -> Tensor<D> {
+        linear_add(x, self.weight.val(), self.bias_value(), residual)
     }
 
     /// [`Linear::forward`], with `shift`, `[out]`, added to the bias.

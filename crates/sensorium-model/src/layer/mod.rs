@@ -3,7 +3,10 @@
 mod activation;
 mod attention;
 mod batch_norm;
+mod convolution;
 mod dropout;
+mod embedding;
+mod encoder_block;
 mod fully_connected;
 mod layer_norm;
 mod linear;
@@ -12,7 +15,10 @@ mod transformer_block;
 pub use activation::Activation;
 pub(crate) use attention::{MultiHeadAttention, masked_softmax};
 pub(crate) use batch_norm::BatchNorm;
+pub(crate) use convolution::{Convolution, ConvolutionSizes, NormedConvolution};
 pub(crate) use dropout::Dropout;
+pub(crate) use embedding::Embedding;
+pub(crate) use encoder_block::{EncoderBlock, EncoderBlockConfig, NormPlace};
 pub(crate) use fully_connected::{
     FullyConnectedConfig, FullyConnectedKeys, FullyConnectedStack, MAX_WIDTH,
 };

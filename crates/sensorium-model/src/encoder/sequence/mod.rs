@@ -1,9 +1,11 @@
 //! Encoders of token ids and of vectors in time; each one reads both.
 
+pub mod bert;
 mod convolution;
 pub mod embed;
 mod head;
 pub mod parallel_cnn;
+pub(crate) mod published;
 mod recurrence;
 mod reduce;
 pub mod rnn;
@@ -71,6 +73,7 @@ pub enum SequenceInput {
 components! {
     /// Every encoder that reads token ids or vectors in time.
     SequenceEncoderConfig => AnySequenceEncoder: dyn SequenceEncoder from SequenceInput {
+        "bert" => bert::Bert, "BERT, RoBERTa, DistilBERT, MiniLM: words that read each other both ways";
         "embed" => embed::Embed, "the mean of the steps, in no order";
         "parallel_cnn" => parallel_cnn::ParallelCnn, "convolutions of several widths side by side";
         "rnn" => rnn::Rnn, "a recurrent network: plain, LSTM or GRU";

@@ -11,6 +11,9 @@ use crate::layer::{Bias, Linear, masked_softmax};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReduceOutput {
+    /// The first step, where BERT's `[CLS]` and the class token of others stand.
+    #[serde(alias = "first", alias = "cls_pooled")]
+    Cls,
     /// The row's own last step.
     Last,
     /// The mean of the steps.
@@ -54,6 +57,7 @@ impl Reduce {
     pub(crate) fn forward(&self, steps: &TimeSteps) -> Tensor<2> {
         match self.how {
             ReduceOutput::Max => steps.clone().padded_with(f32::MIN).max_dim(1).squeeze_dim(1),
+            ReduceOutput::Cls => steps.values().narrow(1, 0, 1).squeeze_dim(1),
             ReduceOutput::Last => weighted_sum(steps, last_step(steps)),
             ReduceOutput::Sum => weighted_sum(steps, steps.weights()),
             ReduceOutput::Mean => {
@@ -99,6 +103,7 @@ mod tests {
         let values = Tensor::<3>::from_floats([[[1.0, -4.0], [3.0, -8.0], [9.0, 9.0]]], &device);
         let steps = TimeSteps::new(values, Tensor::<1, Int>::from_ints([2], &device));
         for (how, expected) in [
+            (ReduceOutput::Cls, [1.0, -4.0]),
             (ReduceOutput::Last, [3.0, -8.0]),
             (ReduceOutput::Mean, [2.0, -6.0]),
             (ReduceOutput::Max, [3.0, -4.0]),

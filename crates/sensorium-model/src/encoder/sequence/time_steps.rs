@@ -16,8 +16,13 @@ impl TimeSteps {
     /// Zeroes what `values` (`[P, T, D]`) hold from each row's length (`[P]`, 1 or more) on.
     pub(crate) fn new(values: Tensor<3>, lengths: Tensor<1, Int>) -> Self {
         let [_, steps, _] = values.dims();
-        let weights = Self::real(lengths.clone(), steps).float();
+        let weights = Self::present(&lengths, steps);
         Self { values: fill_absent(values, weights.clone(), 0.0), lengths, weights }
+    }
+
+    /// 1 for each row's first steps, as many as its length says, and 0 after them: `[P, T]`.
+    pub(crate) fn present(lengths: &Tensor<1, Int>, steps: usize) -> Tensor<2> {
+        Self::real(lengths.clone(), steps).float()
     }
 
     fn real(lengths: Tensor<1, Int>, steps: usize) -> Tensor<2, Bool> {

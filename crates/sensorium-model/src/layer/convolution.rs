@@ -1,0 +1,125 @@
+//! A convolution of pictures, and the one with a batch norm after it.
+
+use burn::module::{Module, Param};
+use burn::nn::Initializer;
+use burn::tensor::{Device, Tensor};
+use sensorium_kernels::{Activation, Conv2dOptions, conv2d_fused, conv2d_normed};
+
+use super::{BatchNorm, Bias};
+
+/// The sizes of a [`Convolution`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConvolutionSizes {
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    /// Height and width.
+    pub(crate) kernel: [usize; 2],
+    pub(crate) options: Conv2dOptions,
+}
+
+impl ConvolutionSizes {
+    /// A square kernel, as many zeros on every side as keep the size at stride 1 where it is odd.
+    pub(crate) fn square(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Self {
+        let padding = [[kernel / 2; 2]; 2];
+        let options = Conv2dOptions { stride: [stride; 2], padding, ..Conv2dOptions::default() };
+        Self { inputs, outputs, kernel: [kernel; 2], options }
+    }
+
+    /// Each channel by itself.
+    pub(crate) fn depthwise(channels: usize, kernel: usize, stride: usize) -> Self {
+        let square = Self::square(channels, channels, kernel, stride);
+        Self { options: Conv2dOptions { groups: channels, ..square.options }, ..square }
+    }
+
+    fn each(&self) -> usize {
+        self.inputs / self.options.groups
+    }
+}
+
+/// A convolution with its weights.
+#[derive(Module, Debug)]
+pub(crate) struct Convolution {
+    /// `[out, in / groups, height, width]`.
+    pub(crate) weight: Param<Tensor<4>>,
+    /// `[out]`.
+    pub(crate) bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    options: Conv2dOptions,
+}
+
+impl Convolution {
+    pub(crate) fn new(sizes: &ConvolutionSizes, bias: Bias, device: &Device) -> Self {
+        let [height, width] = sizes.kernel;
+        let fan_in = sizes.each() * height * width;
+        // He et al. 2015 for a rectifier: variance 2 / fan in.
+        let normal = Initializer::KaimingNormal { gain: 2f64.sqrt(), fan_out_only: false };
+        let dims = [sizes.outputs, sizes.each(), height, width];
+        let zeros = || Initializer::Zeros.init([sizes.outputs], device);
+        Self {
+            weight: normal.init_with(dims, Some(fan_in), None, device),
+            bias: (bias == Bias::Learned).then(zeros),
+            options: sizes.options,
+        }
+    }
+
+    /// # Shapes
+    ///
+    /// - `map`: `[P, in, H, W]`
+    /// - returns: `[P, out, H', W']`
+    pub(crate) fn forward(&self, map: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let bias = self.bias.as_ref().map(Param::val);
+        conv2d_fused(map, self.weight.val(), bias, &self.options, None, activation)
+    }
+}
+
+/// A convolution without bias, a batch norm, and a function.
+#[derive(Module, Debug)]
+pub(crate) struct NormedConvolution {
+    convolution: Convolution,
+    norm: BatchNorm,
+    #[module(skip)]
+    activation: super::Activation,
+}
+
+impl NormedConvolution {
+    pub(crate) fn new(
+        sizes: &ConvolutionSizes,
+        epsilon: f64,
+        activation: super::Activation,
+        device: &Device,
+    ) -> Self {
+        Self {
+            convolution: Convolution::new(sizes, Bias::None, device),
+            norm: BatchNorm::with_epsilon(sizes.outputs, epsilon, device),
+            activation,
+        }
+    }
+
+    /// # Shapes
+    ///
+    /// - `map`: `[P, in, H, W]`
+    /// - returns: `[P, out, H', W']`
+    pub(crate) fn forward(&self, map: Tensor<4>) -> Tensor<4> {
+        self.joined(map, None)
+    }
+
+    /// The function of the sum with `residual`, of the shape that is returned.
+    pub(crate) fn added(&self, map: Tensor<4>, residual: Tensor<4>) -> Tensor<4> {
+        self.joined(map, Some(residual))
+    }
+
+    fn joined(&self, map: Tensor<4>, residual: Option<Tensor<4>>) -> Tensor<4> {
+        let (weight, options) = (self.convolution.weight.val(), &self.convolution.options);
+        if let Some(norm) = self.norm.fixed(&map.device()) {
+            return conv2d_normed(map, weight, norm, options, residual, self.activation.into());
+        }
+        let map = self.convolution.forward(map, Activation::Identity);
+        match residual {
+            None => self.norm.forward_map(map, self.activation),
+            Some(residual) => {
+                let normed = self.norm.forward_map(map, super::Activation::Identity);
+                sensorium_kernels::add_activate(normed, residual, self.activation.into())
+            }
+        }
+    }
+}
