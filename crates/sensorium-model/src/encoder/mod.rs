@@ -61,6 +61,14 @@ pub struct EncoderComponent {
 /// Encoders that read the same layouts, and their names with a line on each.
 type Role = (&'static [Layout], &'static [(&'static str, &'static str)]);
 
+/// Names of published models that are built of the layers of another one.
+const ALIASES: [(&str, &str); 2] = [("distilbert", "bert"), ("roberta", "bert")];
+
+/// The component that a name stands for.
+fn canonical(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, component)| component)
+}
+
 impl EncoderConfig {
     /// The lists that [`EncoderConfig::components`] joins.
     const ROLES: [Role; 3] = [
@@ -92,6 +100,7 @@ impl EncoderConfig {
     /// [`ConfigError`] for an unknown name, key or value; for a name that only reads another
     /// layout, with what reads this one.
     pub fn read(layout: Layout, name: &str, section: Value) -> Result<Self, ConfigError> {
+        let name = canonical(name);
         if Self::components_for(layout).all(|component| component.name != name) {
             return Err(Self::unreadable(layout, name));
         }
@@ -150,6 +159,7 @@ impl EncoderConfig {
         name: &str,
         published: &Published,
     ) -> Result<Adopted, PretrainedError> {
+        let name = canonical(name);
         let valid = Self::published();
         if !valid.contains(&name) {
             return Err(PretrainedError::NoArchitecture { encoder: name.to_owned(), valid });

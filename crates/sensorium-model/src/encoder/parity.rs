@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use burn::module::{ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use sensorium_core::{FeatureShape, Layout};
+use sensorium_core::FeatureShape;
 use serde_json::{Map, Value};
 
 use super::{AnyEncoder, EncoderConfig};
-use crate::pretrained::{Published, Tensors, sources};
+use crate::pretrained::{Naming, Part, Published, Tensors, sources};
 use crate::testkit::values;
 use crate::{Embedding, FeatureBatch, FeatureValues};
 
@@ -157,17 +157,13 @@ fn ids(case: &Value, unit: &[f32], vocabulary_size: usize) -> Vec<i64> {
     unit.iter().map(|u| (((u + 1.0) / 2.0 * vocabulary_size as f32) as i64).min(last)).collect()
 }
 
-fn layout(shape: &FeatureShape) -> Layout {
-    shape.layout()
-}
-
 /// The encoder's section: what the published config says, and over it what the case says.
 fn config(case: &Value, shape: &FeatureShape, published: &Published) -> EncoderConfig {
     let name = case["type"].as_str().unwrap();
-    let adopted = EncoderConfig::adopted(layout(shape), name, published).unwrap();
+    let adopted = EncoderConfig::adopted(shape.layout(), name, published).unwrap();
     let mut section: Map<String, Value> = adopted.encoder;
     section.extend(case["section"].as_object().unwrap().clone());
-    EncoderConfig::read(layout(shape), name, Value::Object(section)).unwrap()
+    EncoderConfig::read(shape.layout(), name, Value::Object(section)).unwrap()
 }
 
 /// The loss of `reference/encoder/weights.py`, over the tokens that are real.
@@ -199,7 +195,9 @@ struct ByPath<'a> {
 impl ModuleVisitor for ByPath<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.insert(self.path.join("."), values(&gradient));
+            let steps: Vec<&str> =
+                self.path.iter().map(String::as_str).filter(|step| !step.is_empty()).collect();
+            self.found.insert(steps.join("."), values(&gradient));
         }
     }
 
@@ -213,5 +211,142 @@ impl ModuleVisitor for ByPath<'_> {
 
     fn exit_module(&mut self, _: &str, _: &str) {
         self.path.pop();
+    }
+}
+
+/// The gradients of every published tensor, in the publisher's own layout.
+fn published_gradients(
+    encoder: &AnyEncoder,
+    naming: &Naming,
+    gradients: &Gradients,
+) -> BTreeMap<String, Vec<f32>> {
+    let mut visitor = ByPath { gradients, path: Vec::new(), found: BTreeMap::new() };
+    encoder.visit(&mut visitor);
+    let mut published: BTreeMap<String, Vec<f32>> = BTreeMap::new();
+    for wanted in sources(encoder, naming) {
+        let (Some(source), Some(values)) = (wanted.source, visitor.found.get(&wanted.path)) else {
+            continue;
+        };
+        let part = source.part.unwrap_or(Part { index: 0, count: 1 });
+        let tensor = published.entry(source.name.clone());
+        let tensor = tensor.or_insert_with(|| vec![0.0; values.len() * part.count]);
+        let width = wanted.shape[wanted.shape.len() - 1];
+        let inputs = values.len() / width;
+        for (index, &value) in values.iter().enumerate() {
+            let (row, column) = (index / width, index % width);
+            let place = if source.transposed {
+                (part.index * width + column) * inputs + row
+            } else {
+                (row * part.count + part.index) * width + column
+            };
+            tensor[place] = value;
+        }
+    }
+    published
+}
+
+/// The largest difference of two lists, over `scale`.
+#[track_caller]
+fn worst(what: &str, actual: &[f32], expected: &[f32], scale: f64) -> f64 {
+    assert_eq!(actual.len(), expected.len(), "{what}: another number of values");
+    let pairs = actual.iter().zip(expected);
+    let differences = pairs.map(|(got, want)| f64::from((got - want).abs()) / scale);
+    // A NaN must not pass for no difference.
+    differences.fold(0.0, |worst, each| if each > worst || each.is_nan() { each } else { worst })
+}
+
+/// The worst difference of the outputs and of the gradients of one case.
+fn compare(folder: &Path) -> [f64; 2] {
+    let case: Value = serde_json::from_slice(&fs::read(folder.join("case.json")).unwrap()).unwrap();
+    let expected = expected(folder);
+    let published = tempfile::tempdir().unwrap();
+    publish(&case, published.path());
+    let published = Published::open(published.path()).map(|open| (open, published)).unwrap();
+
+    let device = Device::flex().autodiff();
+    let (shape, batch, leaf) = input(&case, &device);
+    let config = config(&case, &shape, &published.0);
+    // Statistics as they were loaded, and no dropout: the layers of training that is over.
+    let build = || config.build(&shape, &device).unwrap();
+    let encoder =
+        build().with_published(&config, &published.0).unwrap().freeze().set_require_grad(true);
+    let embedding = encoder.encode(&batch, &device);
+    let outputs = [("tokens", values(&embedding.tokens)), ("pooled", values(&embedding.pooled))];
+    let of = |(name, actual): &(&str, Vec<f32>)| worst(name, actual, &expected[*name], 1.0);
+    let mut of_outputs = outputs.iter().map(of).fold(0.0, f64::max);
+
+    // The passes of prediction are others than those of training.
+    let plain = encoder.valid().encode(&detached(&batch), &Device::flex());
+    of_outputs = of_outputs.max(worst("tokens", &values(&plain.tokens), &expected["tokens"], 1.0));
+
+    let gradients = loss(&embedding).backward();
+    let tensors = Tensors::read(&published.0).unwrap();
+    let naming = config.namings().into_iter().find(|naming| {
+        sources(&encoder, naming).iter().all(|wanted| {
+            let source = wanted.source.as_ref();
+            source.is_none_or(|source| {
+                naming
+                    .prefixes
+                    .iter()
+                    .chain([&""])
+                    .any(|prefix| tensors.contains(&format!("{prefix}{}", source.name)))
+            })
+        })
+    });
+    let naming = naming.expect("it was loaded by one");
+    let mut actual = published_gradients(&encoder, &naming, &gradients);
+    if let Some(leaf) = leaf {
+        actual.insert("input".to_owned(), values(&leaf.grad(&gradients).unwrap()));
+    }
+    // Some gradients are zero but for rounding: no softmax knows the bias of its keys.
+    let least = 1e-3 * actual.values().map(|values| largest(values)).fold(0.0, f64::max);
+    let mut of_gradients = 0.0_f64;
+    for (name, wanted) in &expected {
+        let Some(name) = name.strip_prefix("gradient/") else { continue };
+        let own = naming.prefixes.iter().find_map(|prefix| actual.get(name.strip_prefix(prefix)?));
+        let own =
+            own.or_else(|| actual.get(name)).unwrap_or_else(|| panic!("no gradient of {name}"));
+        let count = if name == "input" { INPUT_SAMPLES } else { WEIGHT_SAMPLES };
+        let scale = largest(own).max(least);
+        of_gradients = of_gradients.max(worst(name, &samples(own, count), wanted, scale));
+    }
+    [of_outputs, of_gradients]
+}
+
+fn largest(values: &[f32]) -> f64 {
+    values.iter().fold(0.0_f32, |most, value| most.max(value.abs())).into()
+}
+
+fn detached(batch: &FeatureBatch) -> FeatureBatch {
+    let values = batch.values.clone().map(|values| match values {
+        FeatureValues::Grid(values) => FeatureValues::Grid(values.inner()),
+        FeatureValues::Sequence { values, lengths } => {
+            FeatureValues::Sequence { values: values.inner(), lengths }
+        }
+        FeatureValues::Tokens { ids, lengths } => {
+            FeatureValues::Tokens { ids: ids.inner(), lengths }
+        }
+        FeatureValues::Vector(values) => FeatureValues::Vector(values.inner()),
+    });
+    FeatureBatch { present: batch.present.clone(), values }
+}
+
+/// Hidden states and gradients by torchvision, timm and transformers; `reference/encoder/`.
+#[test]
+fn published_encoders_are_those_of_their_publishers() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/encoder");
+    let mut folders: Vec<_> =
+        fs::read_dir(golden).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert!(!folders.is_empty());
+    for folder in folders {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let [outputs, gradients] = compare(&folder);
+        println!("parity\t{name}\t{outputs:.1e}\t{gradients:.1e}");
+        assert!(outputs <= TOLERANCE, "{name}: {outputs:e} from its publisher");
+        assert!(
+            gradients <= GRADIENT_TOLERANCE,
+            "{name}: gradients {gradients:e} from its publisher"
+        );
     }
 }

@@ -103,6 +103,12 @@ impl NormedConvolution {
         self.joined(map, None)
     }
 
+    /// The same weights under other options.
+    pub(crate) fn with_options(&self, change: impl FnOnce(Conv2dOptions) -> Conv2dOptions) -> Self {
+        let options = change(self.convolution.options);
+        Self { convolution: Convolution { options, ..self.convolution.clone() }, ..self.clone() }
+    }
+
     /// The function of the sum with `residual`, of the shape that is returned.
     pub(crate) fn added(&self, map: Tensor<4>, residual: Tensor<4>) -> Tensor<4> {
         self.joined(map, Some(residual))

@@ -1,6 +1,6 @@
 //! Dropout that is drawn anew in each training step.
 
-use burn::module::Module;
+use burn::module::{Flag, Module, Param};
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use sensorium_kernels::dropout;
 
@@ -8,12 +8,14 @@ use sensorium_kernels::dropout;
 #[derive(Module, Debug)]
 pub(crate) struct Dropout {
     rate: f64,
+    /// Off in frozen layers.
+    training: Param<Flag>,
 }
 
 impl Dropout {
     /// `rate` is 0 or more and below 1.
     pub(crate) fn new(rate: f64) -> Self {
-        Self { rate }
+        Self { rate, training: Param::from_bool(true) }
     }
 
     /// # Shapes
@@ -29,7 +31,7 @@ impl Dropout {
 
     /// Whether nothing is set to zero on `device`.
     pub(crate) fn is_idle(&self, device: &Device) -> bool {
-        self.rate == 0.0 || !device.is_autodiff()
+        self.rate == 0.0 || !device.is_autodiff() || !self.training.is_enabled()
     }
 
     /// A new pattern, by the device's generator; `None` outside training.
@@ -63,5 +65,8 @@ mod tests {
                 .all(|number| [0.0_f32, 2.0].iter().any(|value| value.total_cmp(number).is_eq()))
         );
         assert_ne!(first, second);
+
+        let frozen = values(&layer.freeze().forward(ones(&device)));
+        assert_eq!(frozen, kept, "a frozen layer drops nothing");
     }
 }

@@ -15,6 +15,8 @@ pub use error::PretrainedError;
 pub(crate) use load::load;
 #[cfg(test)]
 pub(crate) use load::sources;
+#[cfg(test)]
+pub(crate) use naming::Part;
 pub use naming::{LinearLayout, Naming};
 pub(crate) use published::adopt;
 pub use published::{Adopted, Published};

@@ -1,5 +1,9 @@
 //! Encoders of pictures.
 
+pub mod efficientnet;
+mod inverted_residual;
+mod published;
+pub mod resnet;
 pub mod stacked_cnn;
 
 use burn::tensor::Tensor;
@@ -32,6 +36,8 @@ pub struct GridInput {
 components! {
     /// Every encoder that reads pictures.
     GridEncoderConfig => AnyGridEncoder: dyn GridEncoder from GridInput {
+        "efficientnet" => efficientnet::EfficientNet, "EfficientNet and its Lite variants: convolutions channel by channel";
+        "resnet" => resnet::ResNet, "ResNet: convolutions whose blocks add to what came in";
         "stacked_cnn" => stacked_cnn::StackedCnn, "convolutions one after another, halving the picture";
     }
 }
