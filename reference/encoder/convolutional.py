@@ -121,3 +121,13 @@ network(
     of_features("extract_features"),
     efficientnet_lite_pytorch,
 )
+
+vgg("vgg11", 11)
+vgg("vgg16", 16)
+vgg("vgg16_bn", 16, batch_norm=True)
+vgg("vgg19_bn", 19, batch_norm=True)
+of_timm("vgg16", "vgg", {"model_variant": 16}, shape=[2, 3, 32, 32], gain=math.sqrt(2))
+
+of_torchvision("mobilenet_v3_large", "mobilenetv3", {"model_variant": "large"})
+of_torchvision("mobilenet_v3_small", "mobilenetv3", {"model_variant": "small"})
+of_timm("mobilenetv3_large_100", "mobilenetv3", {"model_variant": "large"})

@@ -1,9 +1,9 @@
 """What the cases made with transformers share: its files' names, its config, its usual outputs."""
 
+import copy
 import json
 import tempfile
 
-import torch
 import transformers
 from safetensors.torch import load_file
 from weights import masked_mean, named_weights
@@ -14,7 +14,7 @@ transformers.logging.disable_progress_bar()
 
 def published_names(model):
     """The name that each tensor has in `model.safetensors`, which a release may move its modules
-    away from; tensors tied to another are in no file and have none here.
+    away from; a tensor tied to another has that one's.
 
     Found by value: every tensor is filled by its own name, and so is unlike any other.
     """
@@ -33,10 +33,23 @@ def published_names(model):
     return found
 
 
+def published_before(*renamed):
+    """`published_names` as files had them before some of their words were renamed, (now, then)."""
+
+    def names(model):
+        found = published_names(model)
+        for now, then in renamed:
+            found = {own: name.replace(now, then) for own, name in found.items()}
+        return found
+
+    return names
+
+
 def config_json(model_class, config):
     """What `config.json` of a saved model says."""
-    text = json.loads(config.to_json_string(use_diff=True))
-    return {"architectures": [model_class.__name__], **text}
+    config = copy.deepcopy(config)
+    config.architectures = [model_class.__name__]
+    return json.loads(config.to_json_string(use_diff=True))
 
 
 def real_tokens(output, real):
@@ -60,8 +73,8 @@ def build(model_class, config):
     """A function that makes the model; attention is written out, so that float64 stays exact."""
 
     def model():
-        torch.manual_seed(0)
-        config._attn_implementation = "eager"
-        return model_class(config)
+        own_config = copy.deepcopy(config)
+        own_config._attn_implementation = "eager"
+        return model_class(own_config)
 
     return model

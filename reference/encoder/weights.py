@@ -71,7 +71,7 @@ def weight(name, shape, gain=1.0, conv1d_weights=False):
 
 
 def named_weights(shapes, **options):
-    return {name: torch.from_numpy(weight(name, shape, **options)) for name, shape in shapes.items()}
+    return {name: torch.tensor(weight(name, shape, **options)) for name, shape in shapes.items()}
 
 
 def token_ids(shape, vocabulary_size):
