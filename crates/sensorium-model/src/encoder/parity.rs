@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -339,14 +340,18 @@ fn published_encoders_are_those_of_their_publishers() {
         fs::read_dir(golden).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
     assert!(!folders.is_empty());
+    let mut failures = Vec::new();
     for folder in folders {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        let [outputs, gradients] = compare(&folder);
+        let Ok([outputs, gradients]) = catch_unwind(|| compare(&folder)) else {
+            failures.push(format!("{name}: see above"));
+            continue;
+        };
         println!("parity\t{name}\t{outputs:.1e}\t{gradients:.1e}");
-        assert!(outputs <= TOLERANCE, "{name}: {outputs:e} from its publisher");
-        assert!(
-            gradients <= GRADIENT_TOLERANCE,
-            "{name}: gradients {gradients:e} from its publisher"
-        );
+        let near = outputs <= TOLERANCE && gradients <= GRADIENT_TOLERANCE;
+        if !near {
+            failures.push(format!("{name}: {outputs:e}, gradients {gradients:e}"));
+        }
     }
+    assert!(failures.is_empty(), "not as published: {failures:#?}");
 }

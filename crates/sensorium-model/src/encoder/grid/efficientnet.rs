@@ -58,7 +58,7 @@ const VARIANTS: [(&str, f64, f64, usize); 13] = [
 /// | field | default | range |
 /// |---|---|---|
 /// | `model_variant` | `b0` | `b0` to `b7`, `lite0` to `lite4` |
-/// | `zeros` | `symmetric` | see [`Zeros`]; `same` for timm's `tf_` weights |
+/// | `zeros` | `symmetric`, for Lite `same` | see [`Zeros`]; `same` for timm's `tf_` weights |
 /// | `norm_epsilon` | 1e-5, from `b5` and for Lite 1e-3 | above 0, at most 1 |
 /// | `output_layer` | `embedding` | see [`OutputLayer`] |
 /// | `num_classes` | 1 000 | 1 to 65 536; of the logits |
@@ -68,7 +68,7 @@ pub struct EfficientNetConfig {
     /// Which of the networks.
     pub model_variant: String,
     /// Where the zeros lie.
-    pub zeros: Zeros,
+    pub zeros: Option<Zeros>,
     /// Keeps the norms finite.
     pub norm_epsilon: Option<f64>,
     /// What is handed on.
@@ -81,7 +81,7 @@ impl Default for EfficientNetConfig {
     fn default() -> Self {
         Self {
             model_variant: "b0".to_owned(),
-            zeros: Zeros::Symmetric,
+            zeros: None,
             norm_epsilon: None,
             output_layer: OutputLayer::Embedding,
             num_classes: 1_000,
@@ -92,6 +92,7 @@ impl Default for EfficientNetConfig {
 /// A variant's network.
 struct Plan {
     is_lite: bool,
+    zeros: Zeros,
     stem: usize,
     head: usize,
     /// Each block, with its stage and its place there.
@@ -117,8 +118,12 @@ impl EfficientNetConfig {
         let scaled = |channels: usize| in_eights(channels as f64 * width);
         let fixed = |channels| if is_lite { channels } else { scaled(channels) };
         let activation = if is_lite { Activation::Relu6 } else { Activation::Silu };
+        // Lite weights come from TensorFlow.
+        let usual = if is_lite { Zeros::Same } else { Zeros::Symmetric };
+        let zeros = self.zeros.unwrap_or(usual);
         let mut plan = Plan {
             is_lite,
+            zeros,
             stem: fixed(STEM_WIDTH),
             head: fixed(HEAD_WIDTH),
             blocks: Vec::new(),
@@ -140,7 +145,7 @@ impl EfficientNetConfig {
                     squeezed: (!is_lite).then_some((inputs / 4).max(1)),
                     squeeze_functions: [activation, Activation::Sigmoid],
                     activation,
-                    zeros: self.zeros,
+                    zeros,
                     epsilon,
                 };
                 inputs = sizes.outputs;
@@ -186,7 +191,7 @@ impl Build for EfficientNet {
         check_color("efficientnet", input)?;
         let plan = config.plan()?;
         let padded = |sizes: &ConvolutionSizes| {
-            PaddedConvolution::new(sizes, config.zeros, plan.epsilon, plan.activation, device)
+            PaddedConvolution::new(sizes, plan.zeros, plan.epsilon, plan.activation, device)
         };
         let last = plan.blocks.last().map_or(plan.stem, |(.., sizes)| sizes.outputs);
         let (output, classes) = (config.output_layer, config.num_classes);
@@ -215,8 +220,9 @@ impl Build for EfficientNet {
         if architecture.starts_with("tf_") {
             adopted.encoder.insert("zeros".to_owned(), "same".into());
             adopted.encoder.insert("norm_epsilon".to_owned(), 1e-3.into());
-        } else if !architecture.is_empty() && !architecture.contains("lite") {
+        } else if !architecture.is_empty() {
             // timm's own, of every variant.
+            adopted.encoder.insert("zeros".to_owned(), "symmetric".into());
             adopted.encoder.insert("norm_epsilon".to_owned(), 1e-5.into());
         }
         let usual = imagenet(config.side(), config.side() * 8 / 7, "bicubic");
