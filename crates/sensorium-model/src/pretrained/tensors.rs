@@ -39,6 +39,7 @@ impl Tensors {
             PretrainedError::Malformed { path: file.to_owned(), expected, problem }
         })?;
         for (name, view) in views.iter() {
+            let name = &modern(name);
             match float(view.dtype()) {
                 Some(dtype) => {
                     let data = TensorData::from_bytes_vec(
@@ -46,10 +47,10 @@ impl Tensors {
                         view.shape().to_vec(),
                         dtype,
                     );
-                    self.floats.insert(name.to_owned(), data.convert::<f32>());
+                    self.floats.insert(name.clone(), data.convert::<f32>());
                 }
                 None => {
-                    self.others.insert(name.to_owned(), format!("{:?}", view.dtype()));
+                    self.others.insert(name.clone(), format!("{:?}", view.dtype()));
                 }
             }
         }
@@ -60,6 +61,18 @@ impl Tensors {
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.floats.contains_key(name) || self.others.contains_key(name)
     }
+}
+
+/// Files made from TensorFlow's name the scale and shift of norms as it does.
+fn modern(name: &str) -> String {
+    for (old, new) in
+        [("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")]
+    {
+        if let Some(module) = name.strip_suffix(old) {
+            return format!("{module}{new}");
+        }
+    }
+    name.to_owned()
 }
 
 fn float(dtype: Dtype) -> Option<DType> {
