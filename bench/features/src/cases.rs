@@ -153,9 +153,10 @@ fn decoded(audio: &Audio, input: &Input, rows: &[usize]) -> Result<Vec<Waveform>
 
 fn values_of(features: &Features) -> Values<'_> {
     match features {
-        Features::Vector(values) | Features::Sequence { values, .. } | Features::Grid(values) => {
-            Values::Numbers(values)
-        }
+        Features::Embedding { pooled: values, .. }
+        | Features::Vector(values)
+        | Features::Sequence { values, .. }
+        | Features::Grid(values) => Values::Numbers(values),
         Features::Tokens(ids) => Values::Ids(ids),
     }
 }

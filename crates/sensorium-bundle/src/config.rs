@@ -4,6 +4,7 @@
 //! lists the subset that is read and where it differs.
 
 mod feature;
+mod pretrained;
 mod section;
 mod trainer;
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use sensorium_core::{ConfigError, Hint};
 use sensorium_modality::ModalityError;
 use sensorium_model::WeightsError;
+use sensorium_model::pretrained::PretrainedError;
 use sensorium_table::{TableError, WriteError};
 
 /// Why a config or a bundle was refused, or a row could not be predicted.
@@ -24,6 +25,9 @@ pub enum BundleError {
     /// The weights do not fit the config.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The published weights of an encoder.
+    #[error(transparent)]
+    Pretrained(#[from] PretrainedError),
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -98,6 +102,7 @@ impl Hint for BundleError {
             Self::Modality(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::Weights(error) => error.hint(),
+            Self::Pretrained(error) => error.hint(),
             Self::Write(error) => error.hint(),
             Self::NotOurs { .. } => Some("`sensorium train` writes `model.safetensors`".to_owned()),
             Self::Truncated { .. } | Self::Altered { .. } => {

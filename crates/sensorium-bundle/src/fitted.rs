@@ -5,6 +5,7 @@ use sensorium_core::ConfigError;
 use sensorium_modality::FittedModality;
 use sensorium_modality::pipeline::{FeatureSource, RowFeatures};
 use sensorium_modality::target::FittedTarget;
+use sensorium_model::pretrained::Published;
 use sensorium_model::{FeatureBatch, Model};
 use sensorium_table::{Table, TrainRows};
 use serde::{Deserialize, Serialize};
@@ -72,13 +73,21 @@ impl Fitted {
         Ok(self.features(config, table)?.with_augmentation(lists.collect()))
     }
 
-    /// A model of the config's shape with freshly drawn weights.
+    /// A model of the config's shape, ready to be trained: published weights where the config names
+    /// some and freshly drawn ones elsewhere, and what is not to be trained frozen.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where a component cannot be built for these features.
-    pub fn build_model(&self, config: &Config, device: &Device) -> Result<Model, ConfigError> {
-        Model::build(&config.model_spec(self), device)
+    /// [`BundleError`] where a component cannot be built for these features, or published weights
+    /// do not fit it.
+    pub fn build_model(&self, config: &Config, device: &Device) -> Result<Model, BundleError> {
+        let mut model = Model::build(&config.model_spec(self), device)?;
+        for (input, feature) in config.input_features.iter().enumerate() {
+            if let Some(path) = &feature.pretrained {
+                model = model.with_published(input, &Published::open(path)?)?;
+            }
+        }
+        Ok(model.prepared())
     }
 
     /// A model of the config's shape whose weights are still to be loaded.

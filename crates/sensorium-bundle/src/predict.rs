@@ -84,13 +84,14 @@ impl Predictor {
     /// A predictor of a model in training.
     #[must_use]
     pub fn of(config: Config, fitted: Fitted, model: &Model) -> Self {
-        Self { config, fitted, model: model.valid(), device: Device::flex(), report: Value::Null }
+        let model = at_prediction(model);
+        Self { config, fitted, model, device: Device::flex(), report: Value::Null }
     }
 
     /// The same with other weights, such as those of the epoch just trained.
     #[must_use]
     pub fn with_model(self, model: &Model) -> Self {
-        Self { model: model.valid(), ..self }
+        Self { model: at_prediction(model), ..self }
     }
 
     /// What the model was asked to be.
@@ -224,6 +225,11 @@ impl Predictor {
         });
         scores.collect()
     }
+}
+
+/// Adapters are merged into their weights: a bundle has none.
+fn at_prediction(model: &Model) -> Model {
+    model.valid().materialize()
 }
 
 /// Each output's loss, and the weighted sum of all last.

@@ -79,6 +79,10 @@ pub(crate) struct TrainArguments {
     /// Set a key of the config, such as combiner.type=concat; may be given again
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Where embeddings of frozen encoders are kept for later runs [default: `embeddings` in
+    /// the output directory]
+    #[arg(long = "embedding_cache", value_name = "DIR")]
+    pub(crate) embedding_cache: Option<PathBuf>,
     /// Go on with the newest run of this name that did not finish
     #[arg(long)]
     pub(crate) resume: bool,

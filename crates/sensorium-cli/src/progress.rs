@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sensorium_train::{EpochRecord, EpochTime, Event, Observer};
+use sensorium_train::{Embedded, EpochRecord, EpochTime, Event, Observer};
 
 /// How often a plain line is printed within an epoch.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -40,6 +40,14 @@ impl Progress {
         self.time
     }
 
+    /// Prints with the bar out of the way.
+    pub(crate) fn suspended(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
     fn start(&mut self, epoch: usize, epochs: usize, steps_per_epoch: usize) {
         (self.epochs, self.steps_per_epoch) = (epochs, steps_per_epoch);
         if let Some(bar) = &self.bar {
@@ -47,6 +55,25 @@ impl Progress {
             bar.set_position((epoch * steps_per_epoch) as u64);
             bar.reset_eta();
         }
+    }
+
+    fn embedding(&mut self, input: &str, done: usize, total: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            bar.set_message(format!("encoding {input}"));
+        } else if self.last_line.elapsed() > LINE_EVERY {
+            self.line(&format!("encoding {input}  {done}/{total}"));
+        }
+    }
+
+    fn embedded(&mut self, embedded: &Embedded) {
+        let Embedded { input, rows, encoded, read, time } = embedded;
+        let seconds = time.as_secs_f64();
+        self.line(&format!(
+            "{input}: {rows} rows embedded in {seconds:.1} s, {encoded} cells encoded, {read} read \
+             from the cache"
+        ));
     }
 
     fn step(&mut self, epoch: usize, step: usize, loss: f64) {
@@ -94,6 +121,8 @@ impl Observer for Progress {
             Event::Start { epoch, epochs, steps_per_epoch } => {
                 self.start(epoch, epochs, steps_per_epoch);
             }
+            Event::Embedding { input, done, total } => self.embedding(input, done, total),
+            Event::Embedded(embedded) => self.embedded(embedded),
             Event::Step { epoch, step, loss } => self.step(epoch, step, loss),
             Event::Epoch { epoch, record, is_best, time } => {
                 self.time.steps += time.steps;

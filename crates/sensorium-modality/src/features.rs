@@ -18,13 +18,21 @@ pub enum Features {
     Grid(Vec<f32>),
     /// `[T]`: token ids, at least one.
     Tokens(Vec<u32>),
+    /// What a frozen encoder made of the cell before; no modality makes these, and every encoder
+    /// hands them on as they are.
+    Embedding {
+        /// `[D]`.
+        pooled: Vec<f32>,
+        /// `[T, D]`, `T` at least 1.
+        tokens: Vec<f32>,
+    },
 }
 
 impl Features {
     /// The layout that these features have.
     pub const fn layout(&self) -> Layout {
         match self {
-            Self::Vector(_) => Layout::Vector,
+            Self::Vector(_) | Self::Embedding { .. } => Layout::Vector,
             Self::Sequence { .. } => Layout::Sequence,
             Self::Grid(_) => Layout::Grid,
             Self::Tokens(_) => Layout::Tokens,
@@ -38,6 +46,7 @@ impl Features {
                 values.len()
             }
             Self::Tokens(ids) => ids.len(),
+            Self::Embedding { pooled, tokens } => pooled.len() + tokens.len(),
         }
     }
 }

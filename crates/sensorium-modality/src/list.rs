@@ -186,6 +186,16 @@ macro_rules! modalities {
                 match self { $(Self::$modality(modality) => features_of(modality, cell),)+ }
             }
 
+            /// The bytes that a cell's features are made from: two cells with the same bytes have
+            /// the same features.
+            ///
+            /// # Errors
+            ///
+            /// [`ModalityError`] where they cannot be read.
+            pub fn content(&self, cell: &Cell<'_>) -> Result<Option<Vec<u8>>, ModalityError> {
+                match self { $(Self::$modality(modality) => modality.content(cell),)+ }
+            }
+
             /// What the values of the features are in.
             pub fn unit(&self) -> &'static str {
                 match self { $(Self::$modality(modality) => modality.unit(),)+ }

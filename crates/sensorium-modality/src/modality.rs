@@ -70,6 +70,16 @@ pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
     /// [`ModalityError`] naming the cell, what was got and what was expected.
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<Self::Decoded>, ModalityError>;
 
+    /// The bytes that a cell's features are made from, whatever they are: two cells with the same
+    /// bytes have the same features. The default is for what is written into the table itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ModalityError`] where they cannot be read.
+    fn content(&self, cell: &Cell<'_>) -> Result<Option<Vec<u8>>, ModalityError> {
+        Ok(cell.text()?.map(|text| text.into_owned().into_bytes()))
+    }
+
     /// Turns a decoded cell into features of [`Modality::shape`].
     fn features(&self, decoded: &Self::Decoded) -> Features;
 

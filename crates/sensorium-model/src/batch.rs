@@ -1,8 +1,10 @@
 //! Features of many rows as tensors: only the rows that are present take part.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use sensorium_core::{FeatureShape, Layout};
 use sensorium_modality::Features;
+
+use crate::Encoded;
 
 /// One column's features of a batch.
 #[derive(Clone, Debug)]
@@ -34,10 +36,12 @@ pub enum FeatureValues {
         /// Each row's own `T`, 1 or more.
         lengths: Vec<usize>,
     },
+    /// What an encoder made of the rows before.
+    Encoded(Encoded),
 }
 
 impl FeatureBatch {
-    /// Stacks the features of the present rows.
+    /// Stacks the features of the present rows; embeddings, whatever `shape` says.
     ///
     /// Sequences and tokens are padded to the longest of the batch, not to `max_length`.
     ///
@@ -48,6 +52,9 @@ impl FeatureBatch {
     pub fn collate(rows: &[Option<&Features>], shape: &FeatureShape, device: &Device) -> Self {
         let present = rows.iter().map(Option::is_some).collect();
         let rows: Vec<&Features> = rows.iter().copied().flatten().collect();
+        if let Some(Features::Embedding { .. }) = rows.first() {
+            return Self { present, values: Some(embeddings(&rows, device)) };
+        }
         let values = (!rows.is_empty()).then(|| match *shape {
             FeatureShape::Vector { width } => vectors(&rows, width, device),
             FeatureShape::Grid { channels, height, width } => {
@@ -61,6 +68,26 @@ impl FeatureBatch {
         Self { present, values }
     }
 
+    /// The same numbers outside of any graph.
+    pub(crate) fn inner(&self) -> Self {
+        let values = self.values.clone().map(|values| match values {
+            FeatureValues::Vector(values) => FeatureValues::Vector(values.inner()),
+            FeatureValues::Grid(values) => FeatureValues::Grid(values.inner()),
+            FeatureValues::Sequence { values, lengths } => {
+                FeatureValues::Sequence { values: values.inner(), lengths }
+            }
+            FeatureValues::Tokens { ids, lengths } => {
+                FeatureValues::Tokens { ids: ids.inner(), lengths }
+            }
+            FeatureValues::Encoded(encoded) => FeatureValues::Encoded(Encoded {
+                pooled: encoded.pooled.inner(),
+                tokens: encoded.tokens.inner(),
+                mask: encoded.mask.inner(),
+            }),
+        });
+        Self { present: self.present.clone(), values }
+    }
+
     /// `B`.
     pub fn num_rows(&self) -> usize {
         self.present.len()
@@ -69,6 +96,36 @@ impl FeatureBatch {
 
 fn wrong_layout(features: &Features, expected: Layout) -> ! {
     panic!("features are a {}, but a {expected} was fitted", features.layout())
+}
+
+fn embeddings(rows: &[&Features], device: &Device) -> FeatureValues {
+    let parts = |row: &&Features| match row {
+        Features::Embedding { pooled, tokens } => (pooled.clone(), tokens.clone()),
+        other => wrong_layout(other, Layout::Vector),
+    };
+    let (pooled, tokens): (Vec<Vec<f32>>, Vec<Vec<f32>>) = rows.iter().map(parts).unzip();
+    let width = pooled[0].len();
+    let lengths: Vec<usize> = tokens.iter().map(|tokens| tokens.len() / width).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(1);
+    let mut padded = vec![0.0; rows.len() * longest * width];
+    for (padded, tokens) in padded.chunks_exact_mut(longest * width).zip(&tokens) {
+        padded[..tokens.len()].copy_from_slice(tokens);
+    }
+    let pooled = TensorData::new(pooled.concat(), [rows.len(), width]);
+    let tokens = TensorData::new(padded, [rows.len(), longest, width]);
+    FeatureValues::Encoded(Encoded {
+        pooled: Tensor::from_data(pooled, device),
+        tokens: Tensor::from_data(tokens, device),
+        mask: mask(&lengths, longest, device),
+    })
+}
+
+/// True for each row's first steps, as many as its length says: `[P, T]`.
+pub(crate) fn mask(lengths: &[usize], steps: usize, device: &Device) -> Tensor<2, Bool> {
+    let flags = lengths.iter().flat_map(|&length| (0..steps).map(move |step| step < length));
+    let flags: Vec<bool> = flags.collect();
+    let data = TensorData::new(flags, [lengths.len(), steps]);
+    Tensor::from_bool(data, device)
 }
 
 fn vectors(rows: &[&Features], width: usize, device: &Device) -> FeatureValues {

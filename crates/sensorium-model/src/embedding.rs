@@ -49,6 +49,16 @@ impl Embedding {
         Self { pooled: kept.clean_pooled(), tokens: kept.clean_tokens(), ..kept }
     }
 
+    /// The same numbers as a part of a graph that holds nothing of how they were made.
+    pub(crate) fn tracked(self) -> Self {
+        Self {
+            pooled: Tensor::from_inner(self.pooled),
+            tokens: Tensor::from_inner(self.tokens),
+            mask: Tensor::from_inner(self.mask),
+            present: Tensor::from_inner(self.present),
+        }
+    }
+
     /// `pooled` with zeros where the row is absent, whatever it held there: `[B, D]`.
     pub(crate) fn clean_pooled(&self) -> Tensor<2> {
         let absent = self.present.clone().bool_not().unsqueeze_dim::<2>(1);

@@ -1,6 +1,6 @@
 //! The whole model: an encoder a column, one combiner, a head and a loss an output.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
@@ -8,10 +8,12 @@ use sensorium_core::{ColumnName, ConfigError, FeatureShape};
 use serde::{Deserialize, Serialize};
 
 use crate::combiner::{AnyCombiner, CombinerConfig, CombinerInput, Fused};
+use crate::encoder::training::{self, EncoderTraining};
 use crate::encoder::{AnyEncoder, EncoderConfig};
 use crate::head::{AnyHead, HeadConfig, HeadInput};
 use crate::loss::{AnyLoss, LossConfig, LossInput, TargetBatch};
-use crate::{Embedding, FeatureBatch};
+use crate::pretrained::{PretrainedError, Published};
+use crate::{Embedding, FeatureBatch, weights};
 
 /// One input column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub struct InputSpec {
     pub shape: FeatureShape,
     /// What reads them.
     pub encoder: EncoderConfig,
+    /// What of it is trained.
+    pub training: EncoderTraining,
 }
 
 /// One output column.
@@ -86,6 +90,8 @@ pub struct Model {
     input_names: Vec<ColumnName>,
     #[module(skip)]
     output_names: Vec<ColumnName>,
+    #[module(skip)]
+    input_specs: Vec<InputSpec>,
 }
 
 /// How far a batch is from its targets.
@@ -141,7 +147,87 @@ impl Model {
             losses,
             input_names: spec.inputs.iter().map(|input| input.name.clone()).collect(),
             output_names: spec.outputs.iter().map(|output| output.name.clone()).collect(),
+            input_specs: spec.inputs.clone(),
         })
+    }
+
+    /// The model with published weights in the encoder of one input.
+    ///
+    /// # Errors
+    ///
+    /// [`PretrainedError`] for the first tensor that is missing, of another shape or type, or that
+    /// the encoder has no place for.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such input.
+    pub fn with_published(
+        mut self,
+        input: usize,
+        published: &Published,
+    ) -> Result<Self, PretrainedError> {
+        let encoder = self.input_features[input].clone();
+        let encoder = encoder.with_published(&self.input_specs[input].encoder, published)?;
+        self.input_features[input] = encoder;
+        Ok(self)
+    }
+
+    /// The model with what is not to be trained frozen, and adapters, drawn from the device's
+    /// generator, where they are asked for.
+    #[must_use]
+    pub fn prepared(mut self) -> Self {
+        let encoders = self.input_features.into_iter().zip(&self.input_specs);
+        let encoders = encoders.map(|(encoder, spec)| {
+            training::prepared(encoder, &spec.training, &spec.encoder.namings())
+        });
+        self.input_features = encoders.collect();
+        self
+    }
+
+    /// What the learning rate of each weight is multiplied with, by its name; those of 1 are left
+    /// out.
+    pub(crate) fn rate_factors(&self) -> BTreeMap<String, f64> {
+        let inputs = self.input_features.iter().zip(&self.input_specs);
+        let factors = inputs.filter(|(_, spec)| spec.training.layer_decay < 1.0);
+        let factors = factors.flat_map(|(encoder, spec)| {
+            let column = weights::escaped(&spec.name);
+            let factors = training::rate_factors(encoder, &spec.training);
+            factors.into_iter().map(move |(path, factor)| {
+                (format!("input_features.{column}.encoder.{path}"), factor)
+            })
+        });
+        factors.collect()
+    }
+
+    /// The inputs whose encoder never moves, so that it need not be trained, saved with a
+    /// checkpoint, or run twice on a row.
+    pub fn frozen_inputs(&self) -> Vec<usize> {
+        (0..self.input_features.len()).filter(|&input| self.is_frozen(input)).collect()
+    }
+
+    fn is_frozen(&self, input: usize) -> bool {
+        let (encoder, spec) = (&self.input_features[input], &self.input_specs[input]);
+        spec.training.is_frozen() && !training::has_own_modules(encoder, &spec.encoder.namings())
+    }
+
+    /// Whether the combiner reads the token sequences and not the pooled vectors alone.
+    pub fn reads_tokens(&self) -> bool {
+        self.combiner.as_dyn().reads_tokens()
+    }
+
+    /// Encodes the present rows of one column. A frozen encoder runs apart from the graph, as at
+    /// prediction.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such input, or the batch is not of its layout.
+    #[must_use]
+    pub fn encode_input(&self, input: usize, batch: &FeatureBatch, device: &Device) -> Embedding {
+        let encoder = &self.input_features[input];
+        if !device.is_autodiff() || !self.is_frozen(input) {
+            return encoder.encode(batch, device);
+        }
+        encoder.valid().encode(&batch.inner(), &device.clone().inner()).tracked()
     }
 
     /// Encodes the present rows of every column.
@@ -157,8 +243,8 @@ impl Model {
     #[must_use]
     pub fn encode(&self, batches: &[FeatureBatch], device: &Device) -> Vec<Embedding> {
         assert_eq!(batches.len(), self.input_features.len(), "one batch for each input column");
-        let encoders = self.input_features.iter().zip(batches);
-        encoders.map(|(encoder, batch)| encoder.encode(batch, device)).collect()
+        let batches = batches.iter().enumerate();
+        batches.map(|(input, batch)| self.encode_input(input, batch, device)).collect()
     }
 
     /// Joins the embeddings of all columns into one vector a row.

@@ -124,7 +124,9 @@ impl AdamW {
             return (model, norm);
         }
         let clip = self.config.clip_global_norm.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
-        let moved = self.moved(&pending, clip, learning_rate);
+        let factors = model.rate_factors();
+        let rate = |name: &str| learning_rate * factors.get(name).copied().unwrap_or(1.0);
+        let moved = self.moved(&pending, clip, rate);
         let mut mapper = Replace { place: Place::in_model(&model), moved };
         (model.map(&mut mapper), norm)
     }
@@ -134,7 +136,7 @@ impl AdamW {
         &mut self,
         pending: &BTreeMap<String, Pending>,
         clip: f64,
-        learning_rate: f64,
+        learning_rate: impl Fn(&str) -> f64,
     ) -> BTreeMap<String, Vec<f32>> {
         for (name, Pending { shape, .. }) in pending {
             self.moments.entry(name.clone()).or_insert_with(|| Moments::zeros(shape)).num_steps +=
@@ -145,7 +147,7 @@ impl AdamW {
             let Pending { shape, values, gradient } = pending.get(name)?;
             let decay = if shape.len() >= 2 { config.weight_decay } else { 0.0 };
             Some(AdamWParameter {
-                step: step(config, decay, moments.num_steps, learning_rate, clip),
+                step: step(config, decay, moments.num_steps, learning_rate(name), clip),
                 values: values.as_slice(),
                 gradient: gradient.as_slice(),
                 first_moment: &mut moments.first,

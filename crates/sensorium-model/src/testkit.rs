@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::combiner::CombinerConfig;
 use crate::encoder::EncoderConfig;
+use crate::encoder::training::EncoderTraining;
 use crate::head::HeadConfig;
 use crate::loss::LossConfig;
 use crate::model::{InputSpec, ModelSpec, OutputSpec};
@@ -43,6 +44,7 @@ pub(crate) fn model_spec(combiner: &str) -> ModelSpec {
         name: ColumnName::from(name),
         shape: FeatureShape::Vector { width },
         encoder: vector_encoder(),
+        training: EncoderTraining::default(),
     };
     let output = |name: &str, num_outputs| {
         let head = HeadConfig::read(name, json!({})).expect("a listed head");

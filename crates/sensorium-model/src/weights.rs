@@ -59,9 +59,41 @@ impl Hint for WeightsError {
 /// Two models with the same names and tensors predict the same bytes.
 #[must_use]
 pub fn named(model: &Model) -> BTreeMap<String, TensorData> {
+    collected(model, |_| true)
+}
+
+/// The weights that training moves: all but those of frozen encoders, which are the published ones.
+#[must_use]
+pub fn trained(model: &Model) -> BTreeMap<String, TensorData> {
+    let frozen = frozen_prefixes(model);
+    collected(model, |name| !frozen.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+/// Gives a model the weights that [`trained`] gave of one like it; those of frozen encoders stay.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_trained(
+    model: Model,
+    mut tensors: BTreeMap<String, TensorData>,
+) -> Result<Model, WeightsError> {
+    let frozen = frozen_prefixes(&model);
+    tensors.extend(collected(&model, |name| frozen.iter().any(|prefix| name.starts_with(prefix))));
+    load(model, tensors)
+}
+
+fn frozen_prefixes(model: &Model) -> Vec<String> {
+    let prefix =
+        |input: usize| format!("input_features.{}.encoder.", escaped(&model.input_names()[input]));
+    model.frozen_inputs().into_iter().map(prefix).collect()
+}
+
+fn collected(model: &Model, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, TensorData> {
     // Running statistics of the last training batch are merged in by `valid` alone.
     let model = model.valid();
-    let mut visitor = Collect { place: Place::in_model(&model), tensors: BTreeMap::new() };
+    let place = Place::in_model(&model);
+    let mut visitor = Collect { place, wanted, tensors: BTreeMap::new() };
     model.visit(&mut visitor);
     visitor.tensors
 }
@@ -176,19 +208,22 @@ impl Place {
 }
 
 /// A column's name without dots, so that no two parameters share a name.
-fn escaped(column: &ColumnName) -> String {
+pub(crate) fn escaped(column: &ColumnName) -> String {
     column.as_str().replace('%', "%25").replace('.', "%2E")
 }
 
-struct Collect {
+struct Collect<W> {
     place: Place,
+    wanted: W,
     tensors: BTreeMap<String, TensorData>,
 }
 
-impl ModuleVisitor for Collect {
+impl<W: Fn(&str) -> bool> ModuleVisitor for Collect<W> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let tensor = param.transform_for_save().val().into_data();
-        self.tensors.insert(self.place.name(), tensor);
+        let name = self.place.name();
+        if (self.wanted)(&name) {
+            self.tensors.insert(name, param.transform_for_save().val().into_data());
+        }
     }
 
     fn enter_module(&mut self, name: &str, container: &str) {

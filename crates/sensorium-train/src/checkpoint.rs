@@ -96,20 +96,22 @@ impl Checkpoint {
         Self { path, run }
     }
 
-    /// Writes the state atomically.
+    /// Writes the state atomically; weights of frozen encoders, which their publisher has, are left
+    /// out.
     pub(crate) fn write(&self, state: &State) -> Result<(), TrainError> {
         let mut tensors = BTreeMap::new();
         let mut add = |part: &str, named: BTreeMap<String, TensorData>| {
             tensors.extend(named.into_iter().map(|(name, data)| (format!("{part}/{name}"), data)));
         };
-        add("model", weights::named(&state.model));
-        add("best", weights::named(&state.best));
+        add("model", weights::trained(&state.model));
+        add("best", weights::trained(&state.best));
         add("optimizer", state.optimizer.named());
         let content = Written { run: &self.run, progress: &state.progress };
         Ok(sealed::write(&self.path, KIND, &content, &tensors)?)
     }
 
-    /// Reads a state; `fresh` is the run's model with any weights.
+    /// Reads a state; `fresh` is the run's model, with any weights but those of
+    /// frozen encoders.
     pub(crate) fn read(&self, fresh: Model, optimizer: AdamWConfig) -> Result<State, TrainError> {
         let (content, mut tensors): (Read, _) = sealed::read(&self.path, KIND)?;
         self.check_identity(&content.run)?;
@@ -123,8 +125,8 @@ impl Checkpoint {
             progress: content.progress,
             optimizer: AdamW::load(optimizer, &fresh, take("optimizer"))?,
             // `valid` before the next line: `fresh` and its clone share their running statistics.
-            best: weights::load(fresh.clone(), best)?.valid(),
-            model: weights::load(fresh, model)?,
+            best: weights::load_trained(fresh.clone(), best)?.valid(),
+            model: weights::load_trained(fresh, model)?,
         })
     }
 

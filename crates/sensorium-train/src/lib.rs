@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod draw;
+mod embeddings;
 mod error;
 mod history;
 mod judge;
@@ -18,6 +19,7 @@ mod training;
 mod watch;
 
 pub use checkpoint::{Checkpoint, RunIdentity};
+pub use embeddings::{Embedded, FrozenInputs};
 pub use error::TrainError;
 pub use history::{EpochRecord, History, MetricCurves};
 pub use judge::{Judged, MAX_INPUTS_FOR_ALL_SUBSETS, Subset, judge, kind_of, subsets};

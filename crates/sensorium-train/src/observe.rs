@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::embeddings::Embedded;
 use crate::history::EpochRecord;
 
 /// Hears how training goes and may ask it to stop.
@@ -28,6 +29,17 @@ pub enum Event<'a> {
         /// Steps in an epoch.
         steps_per_epoch: usize,
     },
+    /// Cells of a frozen encoder's input are encoded, before the first epoch.
+    Embedding {
+        /// The input.
+        input: &'a str,
+        /// Distinct cells that are encoded.
+        done: usize,
+        /// Those that are to be.
+        total: usize,
+    },
+    /// The embeddings of a frozen encoder's input are ready.
+    Embedded(&'a Embedded),
     /// A step was taken.
     Step {
         /// The epoch, from 0.

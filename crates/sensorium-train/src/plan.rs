@@ -10,7 +10,7 @@ use sensorium_modality::pipeline::{FeatureSource, PipelineLimits};
 use sensorium_modality::target::Truth;
 use sensorium_table::{Splits, Table, split};
 
-use crate::{TrainError, Watched};
+use crate::{FrozenInputs, TrainError, Watched};
 
 /// What to do with a row that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Readable {
         rows: &[usize],
         on_error: OnError,
     ) -> Result<Self, TrainError> {
-        let mut left_out = LeftOut { rows: BTreeMap::new(), on_error };
+        let mut left_out = LeftOut::new(on_error);
         let mut truths = Vec::with_capacity(fitted.targets.len());
         for (feature, target) in config.output_features.iter().zip(&fitted.targets) {
             let column = table.column(&feature.column)?;
@@ -124,19 +124,32 @@ impl Readable {
         Ok(Self { left_out: left_out.rows, truths })
     }
 
+    /// The same without the rows that could not be encoded.
+    #[must_use]
+    pub fn without(mut self, frozen: &FrozenInputs) -> Self {
+        self.left_out.extend(frozen.left_out.clone());
+        self
+    }
+
     /// What each of `rows` truly is, for the output of that index.
     pub fn truths(&self, output: usize, rows: &[usize]) -> Vec<Truth> {
         rows.iter().map(|&row| self.truths[output][row]).collect()
     }
 }
 
-struct LeftOut {
-    rows: BTreeMap<usize, String>,
+/// Rows that cannot be read.
+pub(crate) struct LeftOut {
+    pub(crate) rows: BTreeMap<usize, String>,
     on_error: OnError,
 }
 
 impl LeftOut {
-    fn add(&mut self, row: usize, error: ModalityError) -> Result<(), ModalityError> {
+    pub(crate) fn new(on_error: OnError) -> Self {
+        Self { rows: BTreeMap::new(), on_error }
+    }
+
+    /// Notes why a row is left out, or stops.
+    pub(crate) fn add(&mut self, row: usize, error: ModalityError) -> Result<(), ModalityError> {
         match self.on_error {
             OnError::Stop => Err(error),
             OnError::Skip => {

@@ -1,9 +1,12 @@
 //! `input_features` and `output_features`.
 
+use std::path::PathBuf;
+
 use sensorium_core::{ColumnName, ConfigError, Layout, config};
 use sensorium_modality::target::{FittedTarget, TargetConfig};
 use sensorium_modality::{AugmentationConfig, FittedModality, ModalityConfig, infer};
 use sensorium_model::encoder::EncoderConfig;
+use sensorium_model::encoder::training::EncoderTraining;
 use sensorium_model::head::HeadConfig;
 use sensorium_model::loss::LossConfig;
 use sensorium_model::{InputSpec, OutputSpec};
@@ -11,6 +14,7 @@ use sensorium_table::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::pretrained::Source;
 use super::section::{component, over};
 use crate::BundleError;
 
@@ -27,6 +31,10 @@ pub struct InputFeature {
     pub augmentation: AugmentationConfig,
     /// `encoder`.
     pub encoder: EncoderConfig,
+    /// Where the encoder's weights come from; `None` where they are drawn.
+    pub pretrained: Option<PathBuf>,
+    /// What of the encoder is trained.
+    pub training: EncoderTraining,
 }
 
 /// One output: a column, what it holds and how it is learned.
@@ -108,17 +116,34 @@ fn input(
     let kind = kind_or_guess(written.r#type, &column, table)?;
     let default = |key| default_of(defaults, &kind, key);
 
-    let modality =
-        ModalityConfig::read(&kind, section(default("preprocessing"), written.preprocessing))
-            .map_err(|error| below_preprocessing(error, ModalityConfig::COMPONENTS, &kind))?;
+    // What the modality refuses is told before anything is read for the encoder.
+    let preprocessing = section(default("preprocessing"), written.preprocessing);
+    let modality = |preprocessing| {
+        ModalityConfig::read(&kind, preprocessing)
+            .map_err(|error| below_preprocessing(error, ModalityConfig::COMPONENTS, &kind))
+    };
+    let layout = modality(preprocessing.clone())?.layout();
+    let encoder = over(default("encoder"), written.encoder);
+    let (name, mut rest) = component(encoder, "", "encoder")?;
+    let source = Source::take(layout, name, &mut rest, default_encoder(layout))
+        .map_err(|error| error.under("encoder"))?;
+    let rest = over(Value::Object(source.adopted.encoder), rest);
+    let encoder =
+        EncoderConfig::read(layout, &source.name, rest).map_err(|error| error.under("encoder"))?;
+
+    let modality = modality(over(Value::Object(source.adopted.preprocessing), preprocessing))?;
     let augmentation = over(default("augmentation"), written.augmentation);
     let augmentation = augmentation_of(&modality, augmentation)?;
-    let layout = modality.layout();
-    let encoder = over(default("encoder"), written.encoder);
-    let (name, rest) = component(encoder, default_encoder(layout), "encoder")?;
-    let encoder =
-        EncoderConfig::read(layout, &name, rest).map_err(|error| error.under("encoder"))?;
-    Ok(InputFeature { name: written.name, column, modality, augmentation, encoder })
+    let (pretrained, training) = (source.weights, source.training);
+    Ok(InputFeature {
+        name: written.name,
+        column,
+        modality,
+        augmentation,
+        encoder,
+        pretrained,
+        training,
+    })
 }
 
 /// A list of entries, each a section or a bare name; true stands for the usual ones.
@@ -224,7 +249,12 @@ const fn default_encoder(layout: Layout) -> &'static str {
 
 impl InputFeature {
     pub(super) fn spec(&self, fitted: &FittedModality) -> InputSpec {
-        InputSpec { name: self.name.clone(), shape: fitted.shape(), encoder: self.encoder.clone() }
+        InputSpec {
+            name: self.name.clone(),
+            shape: fitted.shape(),
+            encoder: self.encoder.clone(),
+            training: self.training.clone(),
+        }
     }
 }
 

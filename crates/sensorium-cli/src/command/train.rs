@@ -9,8 +9,8 @@ use sensorium_core::Seed;
 use sensorium_metrics::Statistics;
 use sensorium_modality::pipeline::DEFAULT_CACHE_BYTES;
 use sensorium_train::{
-    Begin, Checkpoint, EpochTime, History, Outcome, Plan, Readable, RunFolder, RunIdentity,
-    Training, report,
+    Begin, Checkpoint, EpochTime, FrozenInputs, History, Outcome, Plan, Readable, RunFolder,
+    RunIdentity, Training, report,
 };
 use serde_json::{Value, json};
 
@@ -38,28 +38,34 @@ pub(super) fn run(
     let config = read_config(&arguments.config, &arguments.set, seed, &table)?;
     let identity = RunIdentity::new(&config, &arguments.table.dataset)?;
     let plan = Plan::new(config, &table)?;
-    let source = plan
-        .fitted
-        .training_features(&plan.config, &table)?
-        .with_cache(table.num_rows(), DEFAULT_CACHE_BYTES);
-    let readable = Readable::read(
-        &plan.config,
-        &plan.fitted,
-        (&table, &source),
-        &plan.rows(),
-        arguments.on_error.on_error.into(),
-    )?;
-    note_left_out(&readable.left_out);
-
-    let (folder, begin) = folder(arguments)?;
-    let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
-    let training = Training::new(&plan, &source, &readable, &checkpoint)?;
-    note(&announcement(&plan, &training, &folder));
     let watched = format!(
         "{} {}",
         plan.config.trainer.validation_field, plan.config.trainer.validation_metric
     );
     let mut progress = Progress::new(watched);
+    let cache = arguments.embedding_cache.clone();
+    let cache = cache.unwrap_or_else(|| arguments.output_directory.join("embeddings"));
+    let on_error = arguments.on_error.on_error.into();
+    let frozen = FrozenInputs::encode(&plan, &table, Some(&cache), on_error, &mut progress)?;
+    let Some(frozen) = frozen else {
+        drop(progress);
+        note("stopped; what was encoded is kept, and the same command goes on from there");
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    let source = plan
+        .fitted
+        .training_features(&plan.config, &table)?
+        .with_embeddings(&frozen.by_input())
+        .with_cache(table.num_rows(), DEFAULT_CACHE_BYTES);
+    let readable =
+        Readable::read(&plan.config, &plan.fitted, (&table, &source), &plan.rows(), on_error)?
+            .without(&frozen);
+    progress.suspended(|| note_left_out(&readable.left_out));
+
+    let (folder, begin) = folder(arguments)?;
+    let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
+    let training = Training::new(&plan, &source, &readable, &checkpoint)?;
+    progress.suspended(|| note(&announcement(&plan, &training, &folder)));
     let outcome = training.run(begin, &mut progress)?;
     let time = progress.time();
     drop(progress);

@@ -212,9 +212,13 @@ impl Modality for Audio {
     }
 
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<Waveform>, ModalityError> {
-        let Some(bytes) = cell.media(self.checked.max_file_bytes)? else { return Ok(None) };
+        let Some(bytes) = self.content(cell)? else { return Ok(None) };
         let waveform = self.waveform(&bytes);
         waveform.map(Some).map_err(|error| refused(cell.at(), &error))
+    }
+
+    fn content(&self, cell: &Cell<'_>) -> Result<Option<Vec<u8>>, ModalityError> {
+        Ok(cell.media(self.checked.max_file_bytes)?)
     }
 
     fn features(&self, decoded: &Waveform) -> Features {

@@ -124,8 +124,12 @@ impl Modality for Image {
     }
 
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<Picture>, ModalityError> {
-        let Some(bytes) = cell.media(MAX_FILE_BYTES)? else { return Ok(None) };
+        let Some(bytes) = self.content(cell)? else { return Ok(None) };
         decode_bytes(&bytes, self.limits()).map(Some).map_err(|error| error.at(cell.at()))
+    }
+
+    fn content(&self, cell: &Cell<'_>) -> Result<Option<Vec<u8>>, ModalityError> {
+        Ok(cell.media(MAX_FILE_BYTES)?)
     }
 
     fn features(&self, decoded: &Picture) -> Features {

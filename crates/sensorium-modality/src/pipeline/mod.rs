@@ -3,6 +3,7 @@
 mod cache;
 mod ordered;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -64,7 +65,12 @@ struct SourceColumn<'a> {
     modality: &'a FittedModality,
     /// `None` where nothing changes it.
     augmentation: Option<&'a AugmentationConfig>,
+    /// What a frozen encoder made of the column, in place of its cells.
+    embeddings: Option<&'a Embeddings>,
 }
+
+/// What a frozen encoder made of a column's cells, by row; a row whose cell is absent has none.
+pub type Embeddings = BTreeMap<usize, Features>;
 
 /// The input columns of one table, each with its fitted modality.
 #[derive(Debug)]
@@ -77,8 +83,12 @@ impl<'a> FeatureSource<'a> {
     /// Reads these columns; one that the table lacks, `None`, is absent in every row.
     pub fn new(columns: Vec<(Option<Column<'a>>, &'a FittedModality)>) -> Self {
         let columns = columns.into_iter();
-        let columns =
-            columns.map(|(column, modality)| SourceColumn { column, modality, augmentation: None });
+        let columns = columns.map(|(column, modality)| SourceColumn {
+            column,
+            modality,
+            augmentation: None,
+            embeddings: None,
+        });
         Self { columns: columns.collect(), cache: None }
     }
 
@@ -92,6 +102,20 @@ impl<'a> FeatureSource<'a> {
         assert_eq!(lists.len(), self.columns.len(), "one list for each column");
         for (column, list) in self.columns.iter_mut().zip(lists) {
             column.augmentation = Some(list).filter(|list| !list.is_empty());
+        }
+        self
+    }
+
+    /// Reads embeddings in place of a column's cells, where there are some.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one entry for each column.
+    #[must_use]
+    pub fn with_embeddings(mut self, embeddings: &[Option<&'a Embeddings>]) -> Self {
+        assert_eq!(embeddings.len(), self.columns.len(), "one entry for each column");
+        for (column, embeddings) in self.columns.iter_mut().zip(embeddings) {
+            column.embeddings = *embeddings;
         }
         self
     }
@@ -225,6 +249,9 @@ impl<'a> FeatureSource<'a> {
 
 impl SourceColumn<'_> {
     fn features(&self, row: usize) -> Result<Option<Features>, ModalityError> {
+        if let Some(embeddings) = self.embeddings {
+            return Ok(embeddings.get(&row).cloned());
+        }
         self.column.map_or(Ok(None), |column| self.modality.features_of(&column.cell(row)))
     }
 
@@ -397,6 +424,20 @@ mod tests {
         assert_eq!(fresh.iter().zip(&other).filter(|(one, other)| one == other).count(), 2);
         let row = |seed| source().augmented_row(5, Seed::new(seed)).unwrap();
         assert_ne!(row(1).features[0], row(1).features[1], "columns draw by themselves");
+    }
+
+    #[test]
+    fn embeddings_take_the_place_of_cells() {
+        let (table, number) = numbers();
+        let embedding = Features::Embedding { pooled: vec![1.0], tokens: vec![1.0] };
+        let embeddings = Embeddings::from([(13, embedding.clone())]);
+        let columns = vec![(Some(table.column()), &number), (Some(table.column()), &number)];
+        let source = FeatureSource::new(columns).with_embeddings(&[Some(&embeddings), None]);
+        assert_eq!(source.row(3).unwrap().features, [None, Some(Features::Vector(vec![3.0]))]);
+        assert!(source.row(13).is_err(), "the other column is read as before");
+        let columns = vec![(Some(table.column()), &number)];
+        let source = FeatureSource::new(columns).with_embeddings(&[Some(&embeddings)]);
+        assert_eq!(source.row(13).unwrap().features, [Some(embedding)]);
     }
 
     #[test]

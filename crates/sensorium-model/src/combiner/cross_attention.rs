@@ -206,6 +206,10 @@ impl Combiner for CrossAttention {
         Fused { fused: self.stack.forward(joined), weights: None }
     }
 
+    fn reads_tokens(&self) -> bool {
+        true
+    }
+
     fn output_width(&self) -> usize {
         self.stack.output_width()
     }

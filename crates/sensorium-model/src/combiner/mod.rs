@@ -27,6 +27,11 @@ pub trait Combiner {
     /// - returns: see [`Fused`]
     fn forward(&self, embeddings: &[Embedding]) -> Fused;
 
+    /// Whether the token sequences are read, and not the pooled vectors alone.
+    fn reads_tokens(&self) -> bool {
+        false
+    }
+
     /// `F` of what [`Combiner::forward`] returns.
     fn output_width(&self) -> usize;
 }

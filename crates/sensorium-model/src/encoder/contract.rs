@@ -326,7 +326,7 @@ fn leaf(batch: &FeatureBatch) -> (FeatureBatch, Option<Tensor<2>>) {
             let leaf = values.flatten::<2>(1, 2).require_grad();
             (FeatureValues::Sequence { values: leaf.clone().reshape(dims), lengths }, leaf)
         }
-        tokens @ FeatureValues::Tokens { .. } => {
+        tokens @ (FeatureValues::Tokens { .. } | FeatureValues::Encoded(_)) => {
             return (FeatureBatch { present, values: Some(tokens) }, None);
         }
     };

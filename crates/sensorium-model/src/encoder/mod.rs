@@ -8,15 +8,17 @@ pub mod grid;
 mod parity;
 mod scatter;
 pub mod sequence;
+pub mod training;
 pub mod vector;
 pub mod window;
 
 use burn::module::Module;
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::Device;
 use sensorium_core::{ConfigError, FeatureShape, Layout};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::batch::mask;
 use crate::layer::FullyConnectedKeys;
 use crate::pretrained::{self, Adopted, Naming, PretrainedError, Published};
 use crate::{Embedding, Encoded, FeatureBatch, FeatureValues};
@@ -262,6 +264,7 @@ impl AnyEncoder {
 
     fn forward(&self, values: &FeatureValues) -> Encoded {
         match (self, values) {
+            (_, FeatureValues::Encoded(encoded)) => encoded.clone(),
             (Self::Grid(encoder), FeatureValues::Grid(values)) => {
                 encoder.as_dyn().forward(values.clone())
             }
@@ -292,14 +295,6 @@ impl AnyEncoder {
             Self::Vector(encoder) => encoder.as_dyn().output_width(),
         }
     }
-}
-
-/// True for each row's first steps, as many as its length says: `[P, T]`.
-fn mask(lengths: &[usize], steps: usize, device: &Device) -> Tensor<2, Bool> {
-    let flags = lengths.iter().flat_map(|&length| (0..steps).map(move |step| step < length));
-    let flags: Vec<bool> = flags.collect();
-    let data = TensorData::new(flags, [lengths.len(), steps]);
-    Tensor::from_bool(data, device)
 }
 
 #[cfg(test)]

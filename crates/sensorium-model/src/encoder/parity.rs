@@ -277,7 +277,7 @@ fn compare(folder: &Path) -> [f64; 2] {
     let mut of_outputs = outputs.iter().map(of).fold(0.0, f64::max);
 
     // The passes of prediction are others than those of training.
-    let plain = encoder.valid().encode(&detached(&batch), &Device::flex());
+    let plain = encoder.valid().encode(&batch.inner(), &Device::flex());
     of_outputs = of_outputs.max(worst("tokens", &values(&plain.tokens), &expected["tokens"], 1.0));
 
     let gradients = loss(&embedding).backward();
@@ -316,20 +316,6 @@ fn compare(folder: &Path) -> [f64; 2] {
 
 fn largest(values: &[f32]) -> f64 {
     values.iter().fold(0.0_f32, |most, value| most.max(value.abs())).into()
-}
-
-fn detached(batch: &FeatureBatch) -> FeatureBatch {
-    let values = batch.values.clone().map(|values| match values {
-        FeatureValues::Grid(values) => FeatureValues::Grid(values.inner()),
-        FeatureValues::Sequence { values, lengths } => {
-            FeatureValues::Sequence { values: values.inner(), lengths }
-        }
-        FeatureValues::Tokens { ids, lengths } => {
-            FeatureValues::Tokens { ids: ids.inner(), lengths }
-        }
-        FeatureValues::Vector(values) => FeatureValues::Vector(values.inner()),
-    });
-    FeatureBatch { present: batch.present.clone(), values }
 }
 
 /// Hidden states and gradients by torchvision, timm and transformers; `reference/encoder/`.

@@ -86,9 +86,10 @@ fn cells(row: &RowFeatures, inputs: Inputs<'_>) -> Vec<OutputCell> {
 fn list(features: &Features) -> OutputCell {
     OutputCell::NumberList(match features {
         Features::Tokens(ids) => ids.iter().copied().map(f64::from).collect(),
-        Features::Vector(values) | Features::Grid(values) | Features::Sequence { values, .. } => {
-            values.iter().copied().map(f64::from).collect()
-        }
+        Features::Embedding { pooled: values, .. }
+        | Features::Vector(values)
+        | Features::Grid(values)
+        | Features::Sequence { values, .. } => values.iter().copied().map(f64::from).collect(),
     })
 }
 
@@ -97,7 +98,7 @@ fn length(features: &Features) -> usize {
     match features {
         Features::Sequence { values, width } => values.len() / width,
         Features::Tokens(ids) => ids.len(),
-        Features::Vector(_) | Features::Grid(_) => 1,
+        Features::Vector(_) | Features::Grid(_) | Features::Embedding { .. } => 1,
     }
 }
 
@@ -208,7 +209,8 @@ impl Column {
         self.lengths.extend((length as u64).to_le_bytes());
         match features {
             Features::Tokens(ids) => self.values.extend(ids.iter().flat_map(|id| id.to_le_bytes())),
-            Features::Vector(values)
+            Features::Embedding { pooled: values, .. }
+            | Features::Vector(values)
             | Features::Grid(values)
             | Features::Sequence { values, .. } => {
                 self.values.extend(values.iter().flat_map(|value| value.to_le_bytes()));

@@ -34,7 +34,8 @@ impl<'a> Summary<'a> {
                 None => {}
                 Some(Features::Tokens(ids)) => range.add(ids.iter().map(|&id| id as f32)),
                 Some(
-                    Features::Vector(values)
+                    Features::Embedding { pooled: values, .. }
+                    | Features::Vector(values)
                     | Features::Grid(values)
                     | Features::Sequence { values, .. },
                 ) => range.add(values.iter().copied()),
