@@ -43,7 +43,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct Written {
     input_features: Vec<Map<String, Value>>,
-    output_features: Vec<Map<String, Value>>,
+    output_features: Option<Vec<Map<String, Value>>>,
     #[serde(default)]
     combiner: Value,
     #[serde(default)]
@@ -135,17 +135,42 @@ impl Config {
     /// [`BundleError`] for the first mistake, its place named.
     pub fn resolve(written: Value, table: &Table, random_seed: Seed) -> Result<Self, BundleError> {
         let written: Written = config::read(written)?;
-        let resolved = Self {
-            input_features: feature::inputs(written.input_features, &written.defaults, table)?,
-            combiner: combiner(written.combiner)?,
-            output_features: feature::outputs(written.output_features, &written.defaults, table)?,
-            split: split(written.preprocessing.split)?,
-            trainer: trainer::read(written.trainer)?,
-            random_seed,
-        };
+        if written.output_features.is_none() {
+            let key = "output_features".to_owned();
+            return Err(ConfigError::MissingKey { at: String::new(), key }.into());
+        }
+        let resolved = Self::of(written, table, random_seed)?;
         resolved.check_names()?;
         resolved.trainer.check_validation(&resolved.output_features)?;
         Ok(resolved)
+    }
+
+    /// As [`Config::resolve`], of a config that may have no `output_features`: enough to look at
+    /// inputs and to encode them.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] for the first mistake, its place named.
+    pub fn resolve_inputs(
+        written: Value,
+        table: &Table,
+        random_seed: Seed,
+    ) -> Result<Self, BundleError> {
+        let resolved = Self::of(config::read(written)?, table, random_seed)?;
+        no_repeats("input_features", resolved.input_features.iter().map(|feature| &feature.name))?;
+        Ok(resolved)
+    }
+
+    fn of(written: Written, table: &Table, random_seed: Seed) -> Result<Self, BundleError> {
+        let outputs = written.output_features.unwrap_or_default();
+        Ok(Self {
+            input_features: feature::inputs(written.input_features, &written.defaults, table)?,
+            combiner: combiner(written.combiner)?,
+            output_features: feature::outputs(outputs, &written.defaults, table)?,
+            split: split(written.preprocessing.split)?,
+            trainer: trainer::read(written.trainer)?,
+            random_seed,
+        })
     }
 
     /// The model that this config describes, once the features' shapes are known.

@@ -4,6 +4,7 @@
 //! train rows, [`Predictor`] both with the model's weights. Nothing here knows the training loop.
 
 pub mod config;
+mod embed;
 mod error;
 mod file;
 mod fitted;
@@ -11,6 +12,7 @@ mod predict;
 pub mod sealed;
 
 pub use config::Config;
+pub use embed::Embedder;
 pub use error::BundleError;
 pub use file::{Bundle, FORMAT_VERSION};
 pub use fitted::Fitted;

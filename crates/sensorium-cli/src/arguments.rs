@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Predict(PredictArguments),
     /// Judge a model on a table
     Evaluate(EvaluateArguments),
+    /// Write one embedding for each row and input of a table
+    Embed(EmbedArguments),
     /// Write the exact arrays that a model sees, and pictures of them
     Features(FeaturesArguments),
     /// Say what each column of a table holds, and why it was taken for that
@@ -184,6 +186,33 @@ pub(crate) struct FeaturesArguments {
     /// Where a PNG of every picture and spectrogram goes [default: nowhere]
     #[arg(long, value_name = "DIR")]
     pub(crate) plot: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("encoders").required(true))]
+pub(crate) struct EmbedArguments {
+    /// The bundle whose encoders are used, or the folder of the run that wrote it
+    #[arg(short, long = "model_path", value_name = "PATH", group = "encoders")]
+    pub(crate) model_path: Option<PathBuf>,
+    /// The config whose inputs are encoded by the published weights that it names
+    #[arg(short, long, value_name = "FILE", group = "encoders")]
+    pub(crate) config: Option<PathBuf>,
+    /// A column and the folder or file of the weights that encode it; may be given again
+    #[arg(long, value_name = "COLUMN=PATH", group = "encoders", conflicts_with_all = ["model_path", "config"])]
+    pub(crate) encoder: Vec<String>,
+    /// Set a key of the config, such as input_features.0.encoder.type=resnet; may be given again
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "model_path")]
+    pub(crate) set: Vec<String>,
+    /// The root of every random choice, such as the split's
+    #[arg(long = "random_seed", value_name = "N", default_value_t = 42)]
+    pub(crate) random_seed: u64,
+    #[command(flatten)]
+    pub(crate) table: TableArguments,
+    /// Where the embeddings go: .parquet, .csv or .jsonl
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) on_error: OnErrorArgument,
 }
 
 #[derive(Debug, Args)]

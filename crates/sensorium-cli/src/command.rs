@@ -2,6 +2,7 @@
 
 mod components;
 mod describe;
+mod embed;
 mod evaluate;
 mod features;
 mod one_row;
@@ -26,6 +27,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Experiment(arguments) => train::run(&arguments, train::Predictions::Write),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Embed(arguments) => embed::run(&arguments),
         Command::Features(arguments) => features::run(&arguments),
         Command::Describe(arguments) => describe::run(&arguments),
         Command::Components => components::run(),

@@ -116,6 +116,7 @@ fn json(cell: OutputCell) -> serde_json::Value {
         OutputCell::Integer(number) => number.into(),
         OutputCell::Number(number) => number.into(),
         OutputCell::NumberList(numbers) => numbers.into(),
+        OutputCell::Vector(numbers) => numbers.into(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use sensorium_bundle::{BundleError, Config, config};
 use sensorium_core::Seed;
 use sensorium_table::Table;
+use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -16,10 +17,19 @@ pub(super) fn read_config(
     seed: Seed,
     table: &Table,
 ) -> Result<Config, Failure> {
+    let written = assigned(read_written(path)?, assignments)?;
+    Config::resolve(written, table, seed).map_err(|error| in_file(error, path))
+}
+
+/// A config as it is written.
+pub(super) fn read_written(path: &Path) -> Result<Value, Failure> {
     let text = fs::read_to_string(path)
         .map_err(|source| BundleError::Read { path: path.to_owned(), source })?;
-    let in_file = |error: BundleError| Failure::from(error).in_file(path);
-    let mut written = config::parse_yaml(&text).map_err(in_file)?;
+    config::parse_yaml(&text).map_err(|error| in_file(error, path))
+}
+
+/// A config with what `--set` says laid over it.
+pub(super) fn assigned(mut written: Value, assignments: &[String]) -> Result<Value, Failure> {
     for assignment in assignments {
         let (key, value) = assignment.split_once('=').ok_or_else(|| {
             Failure::new(
@@ -29,5 +39,23 @@ pub(super) fn read_config(
         })?;
         config::set(&mut written, key, value)?;
     }
-    Config::resolve(written, table, seed).map_err(in_file)
+    Ok(written)
+}
+
+/// Resolves a config that may have no outputs; `path` is where it lies, if anywhere.
+pub(super) fn inputs_of(
+    written: Value,
+    path: Option<&Path>,
+    seed: Seed,
+    table: &Table,
+) -> Result<Config, Failure> {
+    let resolved = Config::resolve_inputs(written, table, seed);
+    resolved.map_err(|error| match path {
+        Some(path) => in_file(error, path),
+        None => error.into(),
+    })
+}
+
+fn in_file(error: BundleError, path: &Path) -> Failure {
+    Failure::from(error).in_file(path)
 }

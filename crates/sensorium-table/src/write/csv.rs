@@ -46,6 +46,8 @@ fn text(cell: &OutputCell) -> String {
         OutputCell::Missing => String::new(),
         OutputCell::Text(text) => text.clone(),
         OutputCell::Number(number) => text_from_number(*number),
-        OutputCell::Integer(_) | OutputCell::NumberList(_) => cell.to_json().to_string(),
+        OutputCell::Integer(_) | OutputCell::NumberList(_) | OutputCell::Vector(_) => {
+            cell.to_json().to_string()
+        }
     }
 }

@@ -28,6 +28,8 @@ pub enum OutputType {
     Number,
     /// [`OutputCell::NumberList`].
     NumberList,
+    /// [`OutputCell::Vector`] of so many numbers in every row.
+    Vector(usize),
 }
 
 /// A cell that is written.
@@ -43,6 +45,8 @@ pub enum OutputCell {
     Number(f64),
     /// Finite numbers, such as the probability of every class; in CSV a JSON array.
     NumberList(Vec<f64>),
+    /// Finite numbers, as many in every row, such as an embedding; in CSV a JSON array.
+    Vector(Vec<f32>),
 }
 
 /// Writes a table to a `.parquet`, `.csv` or `.jsonl` file.
@@ -163,6 +167,7 @@ impl OutputCell {
             Self::Integer(_) => expected == OutputType::Integer,
             Self::Number(_) => expected == OutputType::Number,
             Self::NumberList(_) => expected == OutputType::NumberList,
+            Self::Vector(numbers) => expected == OutputType::Vector(numbers.len()),
         }
     }
 
@@ -171,6 +176,9 @@ impl OutputCell {
         let numbers = match self {
             Self::Number(number) => std::slice::from_ref(number),
             Self::NumberList(numbers) => numbers,
+            Self::Vector(numbers) => {
+                return numbers.iter().find(|number| !number.is_finite()).map(|&got| got.into());
+            }
             Self::Missing | Self::Text(_) | Self::Integer(_) => &[],
         };
         numbers.iter().copied().find(|number| !number.is_finite())
@@ -184,6 +192,7 @@ impl OutputCell {
             Self::Integer(whole) => (*whole).into(),
             Self::Number(number) => (*number).into(),
             Self::NumberList(numbers) => numbers.as_slice().into(),
+            Self::Vector(numbers) => numbers.as_slice().into(),
         }
     }
 }
@@ -210,6 +219,7 @@ mod tests {
             ("rank", OutputType::Integer),
             ("score", OutputType::Number),
             ("probabilities", OutputType::NumberList),
+            ("embedding", OutputType::Vector(2)),
         ]
         .map(|(name, kind)| (name.to_owned(), kind))
         .to_vec()
@@ -221,6 +231,7 @@ mod tests {
             OutputCell::Integer(rank),
             OutputCell::Number(score),
             OutputCell::NumberList(probabilities.to_vec()),
+            OutputCell::Vector(vec![0.5, -2.25]),
         ]
     }
 
@@ -252,6 +263,7 @@ mod tests {
                 OutputCell::Missing,
                 OutputCell::Missing,
                 OutputCell::Missing,
+                OutputCell::Missing,
             ]],
             vec![row("größe", i64::MAX, 1e-300, &[1.0])],
         ];
@@ -270,6 +282,12 @@ mod tests {
                 some(["[0.25,0.75]", "[]", "", "[1.0]"]),
                 "{extension}"
             );
+            let vector = "[0.5,-2.25]";
+            assert_eq!(
+                texts(&table, "embedding"),
+                some([vector, vector, "", vector]),
+                "{extension}"
+            );
         }
     }
 
@@ -278,7 +296,7 @@ mod tests {
         for (extension, _) in FORMATS.iter().filter(|(extension, _)| *extension != "jsonl") {
             let table = round_trip(extension, &[]);
             assert_eq!(table.num_rows(), 0);
-            assert_eq!(table.column_names().len(), 4);
+            assert_eq!(table.column_names().len(), 5);
         }
     }
 

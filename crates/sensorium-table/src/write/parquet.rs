@@ -1,11 +1,14 @@
-//! Parquet, compressed with Snappy, which every reader knows; lists are lists of doubles.
+//! Parquet, compressed with Snappy, which every reader knows; lists are lists of doubles, vectors
+//! fixed-size lists of floats.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use arrow_array::builder::{Float64Builder, ListBuilder};
-use arrow_array::{ArrayRef, Float64Array, Int64Array, ListArray, RecordBatch, StringArray};
+use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, Float64Builder, ListBuilder};
+use arrow_array::{
+    ArrayRef, FixedSizeListArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray,
+};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -68,6 +71,10 @@ fn arrow_type(kind: OutputType) -> DataType {
         OutputType::NumberList => {
             DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)))
         }
+        OutputType::Vector(width) => DataType::FixedSizeList(
+            Arc::new(Field::new_list_field(DataType::Float32, true)),
+            width_of_list(width),
+        ),
     }
 }
 
@@ -100,7 +107,26 @@ fn array(kind: OutputType, rows: &[Vec<OutputCell>], column: usize) -> ArrayRef 
                 .collect::<Float64Array>(),
         ),
         OutputType::NumberList => Arc::new(lists(cells)),
+        OutputType::Vector(width) => Arc::new(vectors(cells, width)),
     }
+}
+
+fn width_of_list(width: usize) -> i32 {
+    i32::try_from(width).expect("a row of numbers fits in memory")
+}
+
+fn vectors<'a>(cells: impl Iterator<Item = &'a OutputCell>, width: usize) -> FixedSizeListArray {
+    let mut vectors = FixedSizeListBuilder::new(Float32Builder::new(), width_of_list(width));
+    for cell in cells {
+        if let OutputCell::Vector(numbers) = cell {
+            vectors.values().append_slice(numbers);
+            vectors.append(true);
+        } else {
+            vectors.values().append_nulls(width);
+            vectors.append(false);
+        }
+    }
+    vectors.finish()
 }
 
 fn lists<'a>(cells: impl Iterator<Item = &'a OutputCell>) -> ListArray {

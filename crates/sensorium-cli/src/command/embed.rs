@@ -1,0 +1,197 @@
+//! `sensorium embed`: what encoders make of every row of a table.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+use sensorium_bundle::{Config, Embedder, Fitted, Predictor};
+use sensorium_core::Seed;
+use sensorium_modality::pipeline::{PipelineLimits, RowFeatures, RowResult};
+use sensorium_model::Embedding;
+use sensorium_table::{OutputCell, OutputType, Table, TableWriter, split};
+use serde_json::{Value, json};
+
+use super::read_config::{assigned, inputs_of, read_written};
+use super::{bundle_path, note, note_left_out, read_table};
+use crate::arguments::{EmbedArguments, OnError};
+use crate::failure::Failure;
+
+/// Rows that are encoded together.
+const BATCH_ROWS: usize = 16;
+
+pub(super) fn run(arguments: &EmbedArguments) -> Result<ExitCode, Failure> {
+    let table = read_table(&arguments.table)?;
+    let encoders = Encoders::open(arguments, &table)?;
+    let mut output = Output { path: &arguments.output, encoders: &encoders, writer: None };
+    let left_out = embed(&encoders, &table, arguments.on_error.on_error, &mut output)?;
+    output.finish()?;
+    note_left_out(&left_out);
+    let inputs = encoders.config().input_features.len();
+    let rows = table.num_rows();
+    note(&format!("{rows} rows of {inputs} inputs, written to {}", arguments.output.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A trained model's encoders, or published ones.
+enum Encoders {
+    Trained(Box<Predictor>),
+    Published { config: Box<Config>, fitted: Box<Fitted>, embedder: Box<Embedder> },
+}
+
+impl Encoders {
+    fn open(arguments: &EmbedArguments, table: &Table) -> Result<Self, Failure> {
+        if let Some(path) = &arguments.model_path {
+            return Ok(Self::Trained(Box::new(Predictor::open(&bundle_path(path))?)));
+        }
+        let written = match &arguments.config {
+            Some(path) => read_written(path)?,
+            None => config_of(&arguments.encoder)?,
+        };
+        let written = assigned(written, &arguments.set)?;
+        let seed = Seed::new(arguments.random_seed);
+        let config = inputs_of(written, arguments.config.as_deref(), seed, table)?;
+        let splits = split(table, &config.split, seed.derive("split"))?;
+        let fitted = Fitted::fit(&config, table, &splits.train)?;
+        let embedder = Box::new(Embedder::new(&config, fitted.clone())?);
+        Ok(Self::Published { config: Box::new(config), fitted: Box::new(fitted), embedder })
+    }
+
+    fn config(&self) -> &Config {
+        match self {
+            Self::Trained(predictor) => predictor.config(),
+            Self::Published { config, .. } => config,
+        }
+    }
+
+    fn fitted(&self) -> &Fitted {
+        match self {
+            Self::Trained(predictor) => predictor.fitted(),
+            Self::Published { fitted, .. } => fitted,
+        }
+    }
+
+    fn embed(&self, rows: &[&RowFeatures]) -> Vec<Embedding> {
+        match self {
+            Self::Trained(predictor) => predictor.embed(rows),
+            Self::Published { embedder, .. } => embedder.embed(rows),
+        }
+    }
+}
+
+/// A config of inputs alone, from `COLUMN=PATH`.
+fn config_of(encoders: &[String]) -> Result<Value, Failure> {
+    let inputs = encoders.iter().map(|given| {
+        let (column, path) = given.split_once('=').ok_or_else(|| {
+            Failure::new(
+                format!("`--encoder {given}` is not COLUMN=PATH"),
+                Some("such as `--encoder caption=weights/minilm`"),
+            )
+        })?;
+        Ok(json!({"name": column, "encoder": {"pretrained_model_name_or_path": path}}))
+    });
+    Ok(json!({"input_features": inputs.collect::<Result<Vec<_>, Failure>>()?}))
+}
+
+/// Encodes every row; a row left out keeps its place, with every cell missing.
+fn embed(
+    encoders: &Encoders,
+    table: &Table,
+    on_error: OnError,
+    output: &mut Output<'_>,
+) -> Result<BTreeMap<usize, String>, Failure> {
+    let source = encoders.fitted().features(encoders.config(), table)?;
+    let rows: Vec<usize> = (0..table.num_rows()).collect();
+    let batches: Vec<Vec<usize>> = rows.chunks(BATCH_ROWS).map(<[usize]>::to_vec).collect();
+    let (mut left_out, mut next) = (BTreeMap::new(), 0..);
+    let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results, _| {
+        for (row, result) in next.by_ref().zip(&results) {
+            match (result, on_error) {
+                (Ok(_), _) => {}
+                (Err(error), OnError::Skip) => drop(left_out.insert(row, error.to_string())),
+                // What went wrong is told by the batch itself.
+                (Err(_), OnError::Stop) => break,
+            }
+        }
+        match output.add(results, on_error) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => ControlFlow::Break(failure),
+        }
+    });
+    flow.break_value().map_or(Ok(left_out), Err)
+}
+
+/// One column for each input, as wide as its embedding.
+struct Output<'a> {
+    path: &'a std::path::Path,
+    encoders: &'a Encoders,
+    writer: Option<TableWriter>,
+}
+
+impl Output<'_> {
+    fn add(&mut self, results: Vec<RowResult>, on_error: OnError) -> Result<(), Failure> {
+        let mut readable = Vec::with_capacity(results.len());
+        for result in results {
+            match (result, on_error) {
+                (Ok(row), _) => readable.push(Some(row)),
+                (Err(_), OnError::Skip) => readable.push(None),
+                (Err(error), OnError::Stop) => return Err(error.into()),
+            }
+        }
+        let rows: Vec<&RowFeatures> = readable.iter().flatten().map(|row| &**row).collect();
+        if rows.is_empty() && self.writer.is_none() {
+            return Err(Failure::new("no row of the first batch can be read", None));
+        }
+        let mut encoded = columns(&self.encoders.embed(&rows), &rows).into_iter();
+        let num_inputs = self.encoders.config().input_features.len();
+        let missing = || vec![OutputCell::Missing; num_inputs];
+        let cells = readable.iter().map(|row| match row {
+            Some(_) => encoded.next().expect("one for each readable row").0,
+            None => missing(),
+        });
+        let cells: Vec<Vec<OutputCell>> = cells.collect();
+        Ok(self.writer(&rows)?.write(&cells)?)
+    }
+
+    /// The file, whose columns are as wide as the first batch says.
+    fn writer(&mut self, rows: &[&RowFeatures]) -> Result<&mut TableWriter, Failure> {
+        if self.writer.is_none() {
+            let features = self.encoders.config().input_features.iter();
+            let widths = self.encoders.embed(&rows[..1]).into_iter();
+            let columns = features.zip(widths).map(|(feature, embedding)| {
+                (feature.name.to_string(), OutputType::Vector(embedding.pooled.dims()[1]))
+            });
+            self.writer = Some(TableWriter::create(self.path, columns.collect())?);
+        }
+        Ok(self.writer.as_mut().expect("just made"))
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self.writer {
+            Some(writer) => Ok(writer.finish()?),
+            None => Err(Failure::new("the table has no row to encode", None)),
+        }
+    }
+}
+
+/// One row's cells.
+struct Cells(Vec<OutputCell>);
+
+fn columns(embeddings: &[Embedding], rows: &[&RowFeatures]) -> Vec<Cells> {
+    let columns: Vec<(usize, Vec<f32>)> = embeddings
+        .iter()
+        .map(|embedding| {
+            let width = embedding.pooled.dims()[1];
+            let values = embedding.pooled.to_data().try_into_vec().expect("embeddings are f32");
+            (width, values)
+        })
+        .collect();
+    let cell = |row: usize, input: usize| match &rows[row].features[input] {
+        None => OutputCell::Missing,
+        Some(_) => {
+            let (width, values) = &columns[input];
+            OutputCell::Vector(values[row * width..][..*width].to_vec())
+        }
+    };
+    let row = |row| Cells((0..columns.len()).map(|input| cell(row, input)).collect());
+    (0..rows.len()).map(row).collect()
+}
