@@ -202,6 +202,24 @@ def case_text(case):
     return text.replace('"tensors": null', f'"tensors": {{\n{tensors}\n  }}') + "\n"
 
 
+def wanted(name):
+    """Whether the command line names this case, or none."""
+    named = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    return not named or name in named
+
+
+def fill(model, names, options):
+    """Gives `model` its weights by formula; answers shapes of floats and names of the rest."""
+    own = {key: values for key, values in model.state_dict().items() if key in names}
+    floats = {names[k]: list(v.shape) for k, v in own.items() if v.is_floating_point()}
+    weights = named_weights(floats, **options)
+    model.load_state_dict({k: weights.get(names[k], v) for k, v in own.items()})
+    return {
+        "tensors": floats,
+        "integers": [names[k] for k, v in own.items() if not v.is_floating_point()],
+    }
+
+
 def write(
     name,
     model,
@@ -230,18 +248,11 @@ def write(
     `published_names(model)` gives the name in a published file of each of its own; `thinned` keeps
     the gradient of every so manieth parameter, where a network has many hundred.
     """
-    wanted = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    if wanted and name not in wanted:
+    if not wanted(name):
         return
     model = model().eval()
-    own = model.state_dict()
-    names = published_names(model) if published_names else {key: key for key in own}
-    floats = {
-        names[k]: list(v.shape) for k, v in own.items() if v.is_floating_point() and k in names
-    }
+    names = published_names(model) if published_names else {key: key for key in model.state_dict()}
     options = {"gain": gain, "conv1d_weights": conv1d_weights}
-    weights = named_weights(floats, **options)
-    model.load_state_dict({k: weights.get(names.get(k), v) for k, v in own.items()})
     case = {
         "made_with": {module.__name__: module.__version__ for module in (torch, *made_with)},
         "script": f"reference/encoder/{Path(sys.argv[0]).name}",
@@ -251,8 +262,7 @@ def write(
         "config": config,
         "scheme": scheme,
         **options,
-        "tensors": floats,
-        "integers": [names[k] for k, v in own.items() if not v.is_floating_point() and k in names],
+        **fill(model, names, options),
         "input": {
             "shape": list(shape),
             "lengths": lengths,
@@ -262,11 +272,16 @@ def write(
         "thinned": thinned,
         "tolerance_note": note,
     }
-    stored = expected(case, model.double(), forward, names)
+    keep(name, case, model.double(), forward, names)
+
+
+def keep(name, case, model, forward, published_names):
+    """Writes the case's folder, or with --check compares with what is there."""
+    stored = expected(case, model, forward, published_names)
     folder = GOLDEN / name
     if "--check" in sys.argv:
         return compare(folder, stored)
-    check_conditioned(name, stored, jittered_runs(case, model, forward, names))
+    check_conditioned(name, stored, jittered_runs(case, model, forward, published_names))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "case.json").write_text(case_text(case))
     save_file(stored, folder / "expected.safetensors")
