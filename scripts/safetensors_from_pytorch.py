@@ -9,7 +9,6 @@ types of tensors stay as they are; what is no tensor is left out and named. Need
 """
 
 import argparse
-import pickle
 import sys
 from pathlib import Path
 
@@ -25,9 +24,10 @@ def loaded(path):
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         sys.exit(f"no file `{path}`")
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    # The unpickler meets bytes that are no pickle with whatever exception they lead it to.
+    except Exception as error:
         sys.exit(
-            f"`{path}` is no checkpoint of tensors alone: {error}\n"
+            f"`{path}` is no checkpoint of tensors alone ({type(error).__name__})\n"
             "hint: where it holds a whole module, save its `state_dict()` and convert that"
         )
 

@@ -36,7 +36,9 @@ def layer_name(node):
 
 def unquantized(graph):
     """The tensor behind each pair of QuantizeLinear and DequantizeLinear, by the pair's answer."""
-    sources = {node.output[0]: node.input[0] for node in graph.node if "quantize" in node.op_type.lower()}
+    sources = {
+        node.output[0]: node.input[0] for node in graph.node if "quantize" in node.op_type.lower()
+    }
     return lambda name: sources.get(sources.get(name, name), name)
 
 

@@ -18,8 +18,8 @@ from transformers import ResNetConfig, ResNetModel
 from weights import cells, write
 
 efficientnet_lite_pytorch.__version__ = version("efficientnet-lite-pytorch")
-# Both are multiples of 32 so that no padding depends on who counts it; the deepest networks get
-# less, for their maps of 2,048 channels and more are most of a file.
+# Sides divisible by 32, for which EfficientNet-PyTorch's padding, fixed for 224, is right. The deepest
+# networks get less: their maps are most of a file, and each ReLU more is a chance to be at its kink.
 SQUARE, NARROW = [2, 3, 64, 64], [2, 3, 64, 32]
 
 
@@ -89,9 +89,9 @@ def efficientnet(variant, source=of_torchvision, prefix="efficientnet_", **optio
 
 resnet(18)
 resnet(34)
-resnet(50)
-resnet(101, shape=NARROW, thinned=2)
-resnet(152, shape=NARROW, thinned=4)
+resnet(50, gain=0.9)
+resnet(101, gain=0.9, shape=NARROW, thinned=2)
+resnet(152, gain=0.91, shape=NARROW, thinned=4)
 RESNET = ResNetConfig(embedding_size=8, hidden_sizes=[16, 24, 32, 48], depths=[1, 2, 1, 1])
 network(
     "hugging_face_resnet",
@@ -105,13 +105,15 @@ network(
     published_names=published_names,
 )
 
-efficientnet("b0")
-efficientnet("b3", shape=NARROW, thinned=2)
-efficientnet("b7", shape=NARROW, thinned=5)
-efficientnet("b0", of_timm)
+# A block of SiLU and squeeze-and-excitation lets through an eighth where weights keep the scale.
+efficientnet("b0", gain=1.56)
+efficientnet("b3", gain=1.54, shape=NARROW, thinned=2)
+efficientnet("b7", gain=1.42, shape=NARROW, thinned=5)
+efficientnet("b0", of_timm, gain=1.56)
 # TensorFlow pads an odd side otherwise than an even one.
-efficientnet("lite0", of_timm, "tf_efficientnet_")
-efficientnet("lite4", of_timm, "tf_efficientnet_", shape=[2, 3, 50, 37], thinned=2)
+efficientnet("lite0", of_timm, "tf_efficientnet_", gain=1.15)
+ODD = [2, 3, 37, 25]
+efficientnet("lite4", of_timm, "tf_efficientnet_", gain=1.07, shape=ODD, thinned=2)
 network(
     "efficientnet_pytorch_lite0",
     "efficientnet",
@@ -120,6 +122,8 @@ network(
     "efficientnet_pytorch",
     of_features("extract_features"),
     efficientnet_lite_pytorch,
+    shape=NARROW,
+    gain=1.15,
 )
 
 vgg("vgg11", 11)
@@ -128,6 +132,11 @@ vgg("vgg16_bn", 16, batch_norm=True)
 vgg("vgg19_bn", 19, batch_norm=True)
 of_timm("vgg16", "vgg", {"model_variant": 16}, shape=[2, 3, 32, 32], gain=math.sqrt(2))
 
-of_torchvision("mobilenet_v3_large", "mobilenetv3", {"model_variant": "large"})
-of_torchvision("mobilenet_v3_small", "mobilenetv3", {"model_variant": "small"})
-of_timm("mobilenetv3_large_100", "mobilenetv3", {"model_variant": "large"})
+
+def mobilenet(variant, gain, source=of_torchvision, name="mobilenet_v3_{}"):
+    source(name.format(variant), "mobilenetv3", {"model_variant": variant}, gain=gain)
+
+
+mobilenet("large", 1.22)
+mobilenet("small", 1.35)
+mobilenet("large", 1.24, of_timm, "mobilenetv3_{}_100")

@@ -93,7 +93,11 @@ def hugging_face(name, type, model_class, config, forward):
 hugging_face("vit", "vit", ViTModel, ViTConfig(**SIZE), of_vit)
 LABELS = {"num_labels": CLASSES}
 hugging_face(
-    "vit_classifier", "vit", ViTForImageClassification, ViTConfig(**SIZE, **LABELS), of_vit_classifier
+    "vit_classifier",
+    "vit",
+    ViTForImageClassification,
+    ViTConfig(**SIZE, **LABELS),
+    of_vit_classifier,
 )
 pictures(
     "torchvision_vit",

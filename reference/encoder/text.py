@@ -77,7 +77,9 @@ def of_clip(model, ids, real):
 text("bert", BertModel, BertConfig(**SIZE))
 # As the first checkpoints are: names begin with `bert.`, norms have `gamma` and `beta`, and a head is
 # in the file that is not read.
-NORMS = published_before(("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"))
+NORMS = published_before(
+    ("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")
+)
 BERT = BertConfig(**SIZE)
 text("bert_masked_lm", BertForMaskedLM, BERT, of_base, published_names=NORMS)
 text(

@@ -15,7 +15,10 @@ A tensor of a network's file, all in float32 once the scale is rounded to it:
 | one axis, `…weight`               | 1 + 0.1 u: the scale of a norm                                |
 | anything else                     | 0.1 u                                                         |
 
-The networks run in float64, so that a difference from what is stored is the reader's alone.
+The networks run in float64, so that a difference from what is stored is the reader's alone. No case
+may have a unit so near the kink of its ReLU, or a maximum so near a second one, that rounding decides
+its gradient: what is stored must stand still under weights that differ by `JITTER`. And the input
+must be heard through all layers. Both are checked, and are what a case's gain was chosen for.
 """
 
 import json
@@ -28,6 +31,8 @@ from safetensors.numpy import load_file, save_file
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "encoder"
 INPUT_GRADIENTS, TENSOR_GRADIENTS = 256, 16
+# Relative to each weight: ten times what float32 rounds. Four runs, other factors in each.
+JITTER, JITTERED_RUNS = 3e-7, 4
 CONV1D = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
 
 torch.set_num_threads(1)
@@ -42,7 +47,9 @@ def fnv1a32(data):
 
 def uniform(name, count):
     """[count] of float32 in [-1, 1): the same for one name on every machine."""
-    x = np.uint32(fnv1a32(name.encode())) + np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B9)
+    x = np.uint32(fnv1a32(name.encode())) + np.arange(count, dtype=np.uint32) * np.uint32(
+        0x9E3779B9
+    )
     x ^= x >> 16
     x *= np.uint32(0x85EBCA6B)
     x ^= x >> 13
@@ -130,27 +137,52 @@ def made_input(case):
     return values.requires_grad_(), real
 
 
-def expected(case, model, forward, published_names, thinned):
+def expected(case, model, forward, published_names):
     """What case `case` stores: outputs of `forward` and gradients of `loss_of` them."""
     values, real = made_input(case)
+    model.zero_grad()
     outputs = forward(model, values, real)
     loss_of(outputs).backward()
     stored = {key: output.detach().numpy() for key, output in outputs.items()}
     if values.requires_grad:
         stored["gradient/input"] = sampled(values.grad, INPUT_GRADIENTS)
     moved = [(n, p) for n, p in model.named_parameters() if p.grad is not None]
-    for name, parameter in [*moved[:-1:thinned], moved[-1]]:
+    for name, parameter in [*moved[: -1 : case["thinned"]], moved[-1]]:
         stored[f"gradient/{published_names[name]}"] = sampled(parameter.grad, TENSOR_GRADIENTS)
     return {key: np.ascontiguousarray(array, np.float32) for key, array in stored.items()}
 
 
-def check_spread(name, stored):
-    """Weights by formula must neither blow a deep network up nor let its signal die."""
-    spread = stored["tokens"].std()
-    steepest = max(np.abs(v).max() for k, v in stored.items() if k.startswith("gradient/"))
-    print(f"{name}: tokens of deviation {spread:.3g}, gradients up to {steepest:.3g}")
-    assert 1e-3 < spread < 1e3, "choose another gain"
+def jitter(model, seed):
+    """Moves every weight by a few of its last bits."""
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=random, dtype=parameter.dtype)
+            parameter.mul_(1 + JITTER * noise)
+
+
+def jittered_runs(case, model, forward, published_names):
+    weights = {name: values.clone() for name, values in model.state_dict().items()}
+    for seed in range(JITTERED_RUNS):
+        model.load_state_dict(weights)
+        jitter(model, seed)
+        yield expected(case, model, forward, published_names)
+
+
+def largest_move(stored, moved):
+    """The largest difference of two runs, relative to the largest value of its tensor."""
+    scale = {key: max(np.abs(values).max(), 0.1) for key, values in stored.items()}
+    return max(np.abs(stored[key] - moved[key]).max() / scale[key] for key in stored)
+
+
+def check_conditioned(name, stored, jittered):
+    """Refuses a case whose signal dies or explodes, or whose gradients rounding decides."""
     assert all(np.isfinite(values).all() for values in stored.values())
+    tokens = stored["tokens"]
+    rows = np.std(tokens[0] - tokens[1]) / tokens.std()
+    move = max(largest_move(stored, moved) for moved in jittered)
+    print(f"{name}: deviation {tokens.std():.3g}, of rows {rows:.2g} of that; moves by {move:.1e}")
+    assert 1e-3 < tokens.std() < 1e3 and rows > 0.05 and move < 1e-4, "choose another gain"
 
 
 def compare(folder, stored):
@@ -163,9 +195,29 @@ def compare(folder, stored):
 
 def case_text(case):
     """JSON with one tensor a line: shapes of a deep network are most of the file."""
-    tensors = ",\n".join(f"    {json.dumps(n)}: {json.dumps(s)}" for n, s in case["tensors"].items())
+    tensors = ",\n".join(
+        f"    {json.dumps(n)}: {json.dumps(s)}" for n, s in case["tensors"].items()
+    )
     text = json.dumps({**case, "tensors": None}, indent=2)
     return text.replace('"tensors": null', f'"tensors": {{\n{tensors}\n  }}') + "\n"
+
+
+def wanted(name):
+    """Whether the command line names this case, or none."""
+    named = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    return not named or name in named
+
+
+def fill(model, names, options):
+    """Gives `model` its weights by formula; answers shapes of floats and names of the rest."""
+    own = {key: values for key, values in model.state_dict().items() if key in names}
+    floats = {names[k]: list(v.shape) for k, v in own.items() if v.is_floating_point()}
+    weights = named_weights(floats, **options)
+    model.load_state_dict({k: weights.get(names[k], v) for k, v in own.items()})
+    return {
+        "tensors": floats,
+        "integers": [names[k] for k, v in own.items() if not v.is_floating_point()],
+    }
 
 
 def write(
@@ -196,16 +248,11 @@ def write(
     `published_names(model)` gives the name in a published file of each of its own; `thinned` keeps
     the gradient of every so manieth parameter, where a network has many hundred.
     """
-    wanted = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    if wanted and name not in wanted:
+    if not wanted(name):
         return
     model = model().eval()
-    own = model.state_dict()
-    names = published_names(model) if published_names else {key: key for key in own}
-    floats = {names[k]: list(v.shape) for k, v in own.items() if v.is_floating_point() and k in names}
+    names = published_names(model) if published_names else {key: key for key in model.state_dict()}
     options = {"gain": gain, "conv1d_weights": conv1d_weights}
-    weights = named_weights(floats, **options)
-    model.load_state_dict({k: weights.get(names.get(k), v) for k, v in own.items()})
     case = {
         "made_with": {module.__name__: module.__version__ for module in (torch, *made_with)},
         "script": f"reference/encoder/{Path(sys.argv[0]).name}",
@@ -215,8 +262,7 @@ def write(
         "config": config,
         "scheme": scheme,
         **options,
-        "tensors": floats,
-        "integers": [names[k] for k, v in own.items() if not v.is_floating_point() and k in names],
+        **fill(model, names, options),
         "input": {
             "shape": list(shape),
             "lengths": lengths,
@@ -226,11 +272,16 @@ def write(
         "thinned": thinned,
         "tolerance_note": note,
     }
-    stored = expected(case, model.double(), forward, names, thinned)
-    check_spread(name, stored)
+    keep(name, case, model.double(), forward, names)
+
+
+def keep(name, case, model, forward, published_names):
+    """Writes the case's folder, or with --check compares with what is there."""
+    stored = expected(case, model, forward, published_names)
     folder = GOLDEN / name
     if "--check" in sys.argv:
         return compare(folder, stored)
+    check_conditioned(name, stored, jittered_runs(case, model, forward, published_names))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "case.json").write_text(case_text(case))
     save_file(stored, folder / "expected.safetensors")

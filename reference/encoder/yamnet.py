@@ -106,7 +106,7 @@ def of_yamnet(model, frames, real):
     }
 
 
-def yamnet(name, folded, note):
+def yamnet(name, folded, gain, note):
     write(
         name,
         lambda: Yamnet(folded),
@@ -117,13 +117,18 @@ def yamnet(name, folded, note):
         config={"model_type": "yamnet"},
         shape=[2, 144, NUM_BANDS],
         lengths=[144, 96],
-        # Half of each map is lost to ReLU, twice a layer.
-        gain=float(np.sqrt(2)),
+        gain=gain,
         made_with=(np,),
         note=note,
     )
 
 
 if __name__ == "__main__":
-    yamnet("yamnet", False, "")
-    yamnet("yamnet_folded", True, "no norm: each convolution has a bias, as the file from ONNX")
+    # About sqrt(2): half of each map is lost to ReLU, twice a layer.
+    yamnet("yamnet", False, 1.6, "")
+    yamnet(
+        "yamnet_folded",
+        True,
+        float(np.sqrt(2)),
+        "no norm: each convolution has a bias, as the file from ONNX",
+    )
