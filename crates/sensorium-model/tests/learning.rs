@@ -8,6 +8,7 @@ use sensorium_core::{ColumnName, FeatureShape, Layout, Seed};
 use sensorium_modality::Features;
 use sensorium_model::combiner::CombinerConfig;
 use sensorium_model::encoder::EncoderConfig;
+use sensorium_model::encoder::training::EncoderTraining;
 use sensorium_model::head::HeadConfig;
 use sensorium_model::loss::LossConfig;
 use sensorium_model::{
@@ -27,6 +28,7 @@ fn spec() -> ModelSpec {
             json!({"output_size": 8, "activation": "tanh"}),
         )
         .expect("a listed encoder"),
+        training: EncoderTraining::default(),
     };
     let head = HeadConfig::read("category", json!({})).expect("a listed head");
     ModelSpec {

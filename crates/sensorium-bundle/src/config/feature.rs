@@ -14,7 +14,7 @@ use sensorium_table::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::pretrained::Source;
+use super::pretrained::{self, Source};
 use super::section::{component, over};
 use crate::BundleError;
 
@@ -113,7 +113,11 @@ fn input(
 ) -> Result<InputFeature, BundleError> {
     let written: WrittenInput = config::read(Value::Object(written))?;
     let column = written.column.unwrap_or_else(|| written.name.clone());
-    let kind = kind_or_guess(written.r#type, &column, table)?;
+    let is_guessed = written.r#type.is_none();
+    let mut kind = kind_or_guess(written.r#type, &column, table)?;
+    if is_guessed && let Some(other) = pretrained::modality(&kind, &written.encoder)? {
+        kind = other.to_owned();
+    }
     let default = |key| default_of(defaults, &kind, key);
 
     // What the modality refuses is told before anything is read for the encoder.

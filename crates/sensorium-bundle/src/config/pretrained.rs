@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use sensorium_core::{ConfigError, Layout, config};
+use sensorium_modality::ModalityConfig;
 use sensorium_model::encoder::EncoderConfig;
 use sensorium_model::encoder::training::{Adapter, EncoderTraining, LoraConfig};
 use sensorium_model::pretrained::{Adopted, Published};
@@ -74,6 +75,28 @@ impl Source {
         let adopted = EncoderConfig::adopted(layout, &name, &published)?;
         Ok(Self { name, adopted, weights: is_wanted.then_some(path), training })
     }
+}
+
+/// What a column is that published weights are to read, where it looks like something that they
+/// cannot: few words that repeat look like labels.
+///
+/// # Errors
+///
+/// [`BundleError`] for weights that there are not.
+pub(super) fn modality(guess: &str, encoder: &Value) -> Result<Option<&'static str>, BundleError> {
+    let Some(path) = encoder["pretrained_model_name_or_path"].as_str() else { return Ok(None) };
+    let name = encoder["type"].as_str().unwrap_or_default().to_owned();
+    let name = named(name, &Published::open(Path::new(path))?, Path::new(path))?;
+    let layouts = EncoderConfig::layouts(&name);
+    let of = |kind| ModalityConfig::read(kind, Value::Object(Map::new()));
+    if of(guess).is_ok_and(|modality| layouts.contains(&modality.layout())) {
+        return Ok(None);
+    }
+    Ok(match layouts {
+        [Layout::Grid] => Some("image"),
+        layouts if layouts.contains(&Layout::Tokens) => Some("text"),
+        _ => None,
+    })
 }
 
 fn written(section: &mut Value) -> Result<WrittenKeys, ConfigError> {

@@ -95,6 +95,13 @@ impl EncoderConfig {
         Self::components().filter(move |component| component.layouts.contains(&layout))
     }
 
+    /// The layouts that the encoder called `name` reads; none for an unknown one.
+    pub fn layouts(name: &str) -> &'static [Layout] {
+        let name = canonical(name);
+        let found = Self::components().find(|component| component.name == name);
+        found.map_or(&[], |component| component.layouts)
+    }
+
     /// Reads the encoder called `name` from the rest of its section, for features of `layout`.
     ///
     /// # Errors

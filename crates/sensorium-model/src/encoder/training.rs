@@ -124,7 +124,8 @@ fn conflict(at: &str, problem: &str, advice: &str) -> Result<(), ConfigError> {
 /// block after them all.
 #[derive(Clone, Debug)]
 struct Depths {
-    place: Vec<Option<String>>,
+    /// Names, and the structs that they are fields of.
+    place: Vec<Option<(String, String)>>,
     seen_block: bool,
     num_blocks: usize,
     found: Vec<Found>,
@@ -148,7 +149,7 @@ impl Depths {
     }
 
     fn add(&mut self, id: ParamId, is_linear_weight: bool) {
-        let path: Vec<&str> = self.place.iter().flatten().map(String::as_str).collect();
+        let path: Vec<&str> = self.place.iter().flatten().map(|(name, _)| name.as_str()).collect();
         let block = match path.as_slice() {
             ["blocks", index, ..] => index.parse::<usize>().ok(),
             _ => None,
@@ -169,9 +170,10 @@ impl Depths {
 
 impl ModuleVisitor for Depths {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        // A table of vectors has a weight too, which is looked up and not multiplied.
         let last = self.place.iter().flatten().next_back();
-        let is_weight = D == 2 && last.is_some_and(|name| name == "weight");
-        self.add(param.id, is_weight);
+        let is_weight = |(name, of): &(String, String)| name == "weight" && of == "Struct:Linear";
+        self.add(param.id, last.is_some_and(is_weight));
     }
 
     fn visit_flag(&mut self, flag: &Param<Flag>) {
@@ -179,9 +181,8 @@ impl ModuleVisitor for Depths {
     }
 
     fn enter_module(&mut self, name: &str, container: &str) {
-        // A table of vectors has weights too, which are looked up and not multiplied.
-        let name = if container == "Struct:Embedding" { "table" } else { name };
-        self.place.push((!container.starts_with("Enum:")).then(|| name.to_owned()));
+        let is_step = !container.starts_with("Enum:");
+        self.place.push(is_step.then(|| (name.to_owned(), container.to_owned())));
     }
 
     fn exit_module(&mut self, _: &str, _: &str) {
@@ -236,4 +237,149 @@ pub(crate) fn rate_factors(
     };
     let factors = depths.found.iter().map(|found| (found.path.clone(), factor(found)));
     factors.filter(|&(_, factor)| factor < 1.0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::optim::GradientsParams;
+    use burn::tensor::{Device, Int};
+    use sensorium_core::{ColumnName, FeatureShape, Layout};
+    use serde_json::json;
+
+    use super::*;
+    use crate::encoder::EncoderConfig;
+    use crate::model::InputSpec;
+    use crate::testkit::{model_spec, values};
+    use crate::{AdamW, AdamWConfig, FeatureBatch, FeatureValues, Model, ModelSpec, weights};
+
+    const SHAPE: FeatureShape = FeatureShape::Tokens { max_length: 6, vocabulary_size: 9 };
+
+    /// A model of one column of words, read by a BERT of three blocks.
+    fn spec(training: EncoderTraining) -> ModelSpec {
+        let section = json!({"hidden_size": 8, "num_hidden_layers": 3, "num_attention_heads": 2,
+            "intermediate_size": 12, "hidden_dropout_prob": 0});
+        let encoder = EncoderConfig::read(Layout::Tokens, "bert", section).unwrap();
+        let input = InputSpec { name: ColumnName::from("words"), shape: SHAPE, encoder, training };
+        let spec = model_spec("concat");
+        ModelSpec { inputs: vec![input], outputs: spec.outputs[..1].to_vec(), ..spec }
+    }
+
+    fn batch(device: &Device) -> Vec<FeatureBatch> {
+        let ids = Tensor::<2, Int>::from_ints([[1, 2, 3, 4], [5, 6, 0, 0]], device);
+        let values = FeatureValues::Tokens { ids, lengths: vec![4, 2] };
+        vec![FeatureBatch { present: vec![true; 2], values: Some(values) }]
+    }
+
+    fn logits(model: &Model, device: &Device) -> Tensor<2> {
+        model.logits(&model.fuse(&model.encode(&batch(device), device))).remove(0)
+    }
+
+    /// The weights after one step of a model, and before.
+    fn stepped(training: EncoderTraining) -> [BTreeMap<String, Vec<f32>>; 2] {
+        let device = Device::flex().autodiff();
+        device.seed(3);
+        let model = Model::build(&spec(training), &device).unwrap().prepared();
+        let before = numbers(&model);
+        let gradients = logits(&model, &device).powf_scalar(2.0).sum().backward();
+        let gradients = GradientsParams::from_grads(gradients, &model);
+        let config = AdamWConfig { weight_decay: 0.0, ..AdamWConfig::default() };
+        let (model, _) = AdamW::new(config).step(model, gradients, 0.01);
+        [numbers(&model), before]
+    }
+
+    fn numbers(model: &Model) -> BTreeMap<String, Vec<f32>> {
+        let named = weights::named(model).into_iter();
+        named.map(|(name, data)| (name, data.try_into_vec().unwrap())).collect()
+    }
+
+    /// The paths of the encoder's weights that a step moved.
+    fn moved(training: EncoderTraining) -> Vec<String> {
+        let [after, before] = stepped(training);
+        let changed = after.into_iter().filter(|(name, values)| before[name] != *values);
+        let prefix = "input_features.words.encoder.";
+        changed.filter_map(|(name, _)| name.strip_prefix(prefix).map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn a_frozen_encoder_stays_and_the_last_blocks_alone_move() {
+        let frozen = EncoderTraining { trainable: false, ..EncoderTraining::default() };
+        assert_eq!(moved(frozen), Vec::<String>::new());
+        let all = moved(EncoderTraining::default());
+        assert!(all.iter().any(|path| path.starts_with("words.")), "{all:?}");
+        let last = EncoderTraining { num_trainable_blocks: Some(1), ..EncoderTraining::default() };
+        let last = moved(last);
+        assert!(
+            !last.is_empty() && last.iter().all(|path| path.starts_with("blocks.2.")),
+            "{last:?}"
+        );
+    }
+
+    #[test]
+    fn an_adapter_moves_in_place_of_its_weight_and_is_merged_without_a_trace() {
+        let lora = Adapter::Lora(LoraConfig { r: 2, alpha: None });
+        let training = EncoderTraining { adapter: Some(lora), ..EncoderTraining::default() };
+        let [after, before] = stepped(training.clone());
+        for (name, values) in &after {
+            let Some(path) = name.strip_prefix("input_features.words.encoder.") else { continue };
+            // The first step moves the second matrix alone: it starts from zeros.
+            let moves = path.ends_with("lora.b");
+            assert_eq!(before[name] != *values, moves, "{path}");
+        }
+        let adapters = after.keys().filter(|name| name.ends_with("lora.a")).count();
+        assert_eq!(adapters, 3 * 6, "every linear layer, and no table of vectors");
+
+        let device = Device::flex();
+        let spec = spec(training);
+        let adapted = Model::build(&spec, &device).unwrap().prepared();
+        let tensors = weights::named(&adapted).into_iter();
+        let tensors = tensors.map(|(name, data)| match after.get(&name) {
+            Some(values) => {
+                let shape = data.shape().clone();
+                (name, burn::tensor::TensorData::new(values.clone(), shape))
+            }
+            None => (name, data),
+        });
+        let adapted = weights::load(adapted, tensors.collect()).unwrap();
+        let merged = adapted.clone().materialize();
+        let names = |model: &Model| weights::named(model).into_keys().collect::<Vec<_>>();
+        assert_eq!(names(&merged), names(&Model::build(&spec, &device).unwrap()));
+        let (one, other) = (logits(&adapted, &device), logits(&merged, &device));
+        crate::testkit::assert_close("logits", &one, &values(&other), 1e-5);
+    }
+
+    #[test]
+    fn rates_fall_towards_the_first_layers() {
+        let slow = EncoderTraining { layer_decay: 0.5, ..EncoderTraining::default() };
+        let model = Model::build(&spec(slow), &Device::flex()).unwrap();
+        let factors = model.rate_factors();
+        let factor = |path: &str| factors.get(&format!("input_features.words.encoder.{path}"));
+        assert_eq!(factor("blocks.2.inner.weight"), Some(&0.5));
+        assert_eq!(factor("blocks.0.inner.weight"), Some(&0.125));
+        assert_eq!(factor("words.weight"), Some(&0.0625));
+    }
+
+    #[test]
+    fn a_frozen_encoder_is_left_out_of_checkpoints_and_comes_back() {
+        let frozen = EncoderTraining { trainable: false, ..EncoderTraining::default() };
+        let device = Device::flex();
+        let model = Model::build(&spec(frozen), &device).unwrap().prepared();
+        let trained = weights::trained(&model);
+        assert!(trained.keys().all(|name| !name.starts_with("input_features.")));
+        let loaded = weights::load_trained(model.clone(), trained).unwrap();
+        assert_eq!(weights::named(&loaded), weights::named(&model));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let refusal = |training: EncoderTraining| training.check().unwrap_err().to_string();
+        let blocks = EncoderTraining {
+            trainable: false,
+            num_trainable_blocks: Some(1),
+            ..EncoderTraining::default()
+        };
+        assert_eq!(refusal(blocks), "`num_trainable_blocks`: `trainable` is false");
+        let lora = Adapter::Lora(LoraConfig { r: 0, alpha: None });
+        let lora = EncoderTraining { adapter: Some(lora), ..EncoderTraining::default() };
+        assert!(refusal(lora).starts_with("`adapter.r` is 0"));
+    }
 }
