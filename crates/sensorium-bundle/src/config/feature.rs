@@ -131,11 +131,12 @@ fn input(
     let (name, mut rest) = component(encoder, "", "encoder")?;
     let source = Source::take(layout, name, &mut rest, default_encoder(layout))
         .map_err(|error| error.under("encoder"))?;
-    let rest = over(Value::Object(source.adopted.encoder), rest);
+    let rest = over(Value::Object(source.adopted.encoder.clone()), rest);
     let encoder =
         EncoderConfig::read(layout, &source.name, rest).map_err(|error| error.under("encoder"))?;
 
-    let modality = modality(over(Value::Object(source.adopted.preprocessing), preprocessing))?;
+    let adopted = source.adopted.preprocessing_under(&preprocessing);
+    let modality = modality(over(Value::Object(adopted), preprocessing))?;
     let augmentation = over(default("augmentation"), written.augmentation);
     let augmentation = augmentation_of(&modality, augmentation)?;
     let (pretrained, training) = (source.weights, source.training);

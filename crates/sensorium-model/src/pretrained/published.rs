@@ -43,6 +43,23 @@ pub struct Adopted {
     pub preprocessing: Map<String, Value>,
 }
 
+/// Keys of `preprocessing` that mean something beside one value of another key alone.
+const TIED: [(&str, &str); 1] = [("shortest_edge", "resize_method")];
+
+impl Adopted {
+    /// The keys for a column's `preprocessing`, without those that go with what the user wrote
+    /// otherwise.
+    #[must_use]
+    pub fn preprocessing_under(mut self, written: &Value) -> Map<String, Value> {
+        for (key, with) in TIED {
+            if written.get(with).is_some_and(|value| self.preprocessing.get(with) != Some(value)) {
+                self.preprocessing.shift_remove(key);
+            }
+        }
+        self.preprocessing
+    }
+}
+
 impl Published {
     /// Finds the weights at a path and reads what stands beside them.
     ///
@@ -213,6 +230,17 @@ mod tests {
         let outside = folder(&[("model.safetensors.index.json", outside)]);
         let error = Published::open(outside.path()).unwrap().weight_files().unwrap_err();
         assert!(error.to_string().contains("is not a file beside it"), "{error}");
+    }
+
+    #[test]
+    fn a_key_goes_with_the_one_that_gave_it_its_meaning() {
+        let keys = serde_json::json!({"resize_method": "center_crop", "shortest_edge": 256});
+        let adopted =
+            || Adopted { preprocessing: keys.as_object().unwrap().clone(), ..Adopted::default() };
+        let under = |written: Value| adopted().preprocessing_under(&written).len();
+        assert_eq!(under(serde_json::json!({"resize_method": "letterbox"})), 1);
+        assert_eq!(under(serde_json::json!({"resize_method": "center_crop"})), 2);
+        assert_eq!(under(serde_json::json!({"height": 3})), 2);
     }
 
     #[test]
