@@ -30,6 +30,10 @@ use crate::{Plan, TrainError};
 const KIND: Kind = Kind { name: "sensorium embeddings", version: 1 };
 /// Rows that are encoded together: enough to keep every core busy.
 const BATCH_ROWS: usize = 16;
+/// The most memory that the embeddings of one input may take: 2 GiB. Where more would be needed,
+/// judged by the first batch, its rows are encoded in every epoch, and memory does not grow with
+/// them.
+const MAX_BYTES: usize = 2 << 30;
 /// A file is written at least this often, so that little is lost where the program is killed.
 const WRITE_EVERY: Duration = Duration::from_mins(1);
 
@@ -92,10 +96,11 @@ impl FrozenInputs {
             let work = Work { plan, input, model: &model, column: table.column(&feature.column)? };
             let name = work.name(&published)?;
             let path = folder.map(|folder| folder.join(format!("{name}.safetensors")));
-            let Some(embeddings) = work.embeddings(path, &mut left_out, observer)? else {
-                return Ok(None);
-            };
-            by_input.push(Some(embeddings));
+            match work.embeddings(path, &mut left_out, observer)? {
+                Made::All(embeddings) => by_input.push(Some(embeddings)),
+                Made::TooMany => by_input.push(None),
+                Made::Stopped => return Ok(None),
+            }
         }
         Ok(Some(Self { by_input, left_out: left_out.rows }))
     }
@@ -104,6 +109,15 @@ impl FrozenInputs {
     pub fn by_input(&self) -> Vec<Option<&Embeddings>> {
         self.by_input.iter().map(Option::as_ref).collect()
     }
+}
+
+/// What became of one input.
+enum Made<T> {
+    All(T),
+    /// They would take more than [`MAX_BYTES`].
+    TooMany,
+    /// The observer asked to stop.
+    Stopped,
 }
 
 /// Whether the rows of an input are not the same in every epoch.
@@ -144,13 +158,13 @@ impl Work<'_> {
         Ok(hasher.finalize().to_hex().to_string())
     }
 
-    /// The embedding of every row; `None` where the observer asked to stop.
+    /// The embedding of every row.
     fn embeddings(
         &self,
         path: Option<PathBuf>,
         left_out: &mut LeftOut,
         observer: &mut dyn Observer,
-    ) -> Result<Option<Embeddings>, TrainError> {
+    ) -> Result<Made<Embeddings>, TrainError> {
         let started = Instant::now();
         let mut store = Store::open(path)?;
         let keys = self.keys(left_out)?;
@@ -160,9 +174,13 @@ impl Work<'_> {
             .filter(|key| store.by_key.contains_key(*key))
             .collect::<BTreeSet<_>>()
             .len();
-        if self.encode(&rows, &keys, &mut store, left_out, observer)?.is_break() {
-            store.write()?;
-            return Ok(None);
+        match self.encode(&rows, &keys, &mut store, left_out, observer)? {
+            Made::All(()) => {}
+            Made::TooMany => return Ok(Made::TooMany),
+            Made::Stopped => {
+                store.write()?;
+                return Ok(Made::Stopped);
+            }
         }
         if !rows.is_empty() {
             store.write()?;
@@ -177,7 +195,7 @@ impl Work<'_> {
             read,
             time: started.elapsed(),
         }));
-        Ok(Some(embeddings))
+        Ok(Made::All(embeddings))
     }
 
     /// The digest of each row's cell; an absent cell has none.
@@ -196,7 +214,7 @@ impl Work<'_> {
         Ok(keys)
     }
 
-    /// Encodes `rows` into the store; breaks where the observer asked to stop.
+    /// Encodes `rows` into the store.
     fn encode(
         &self,
         rows: &[usize],
@@ -204,7 +222,7 @@ impl Work<'_> {
         store: &mut Store,
         left_out: &mut LeftOut,
         observer: &mut dyn Observer,
-    ) -> Result<ControlFlow<()>, TrainError> {
+    ) -> Result<Made<()>, TrainError> {
         let source =
             FeatureSource::new(vec![(Some(self.column), &self.fitted().inputs[self.input])]);
         let batches: Vec<Vec<usize>> = rows.chunks(BATCH_ROWS).map(<[usize]>::to_vec).collect();
@@ -224,15 +242,14 @@ impl Work<'_> {
             });
             match kept {
                 Err(error) => ControlFlow::Break(Err(error)),
-                Ok(()) if observer.wants_stop() => ControlFlow::Break(Ok(())),
+                Ok(()) if observer.wants_stop() => ControlFlow::Break(Ok(Made::Stopped)),
+                Ok(()) if store.num_bytes_of(keys.len()) > MAX_BYTES => {
+                    ControlFlow::Break(Ok(Made::TooMany))
+                }
                 Ok(()) => ControlFlow::Continue(()),
             }
         });
-        match flow {
-            ControlFlow::Continue(()) => Ok(ControlFlow::Continue(())),
-            ControlFlow::Break(Ok(())) => Ok(ControlFlow::Break(())),
-            ControlFlow::Break(Err(error)) => Err(error),
-        }
+        flow.break_value().unwrap_or(Ok(Made::All(())))
     }
 
     fn add(
@@ -337,6 +354,13 @@ impl Store {
             (key, Features::Embedding { pooled: pooled.to_vec(), tokens })
         });
         Ok(Self { by_key: by_key.collect(), path: Some(path) })
+    }
+
+    /// What so many rows would take if they were like those that there are.
+    fn num_bytes_of(&self, rows: usize) -> usize {
+        let known = self.by_key.len().max(1);
+        let bytes: usize = self.by_key.values().take(BATCH_ROWS).map(Features::num_bytes).sum();
+        bytes / known.min(BATCH_ROWS) * rows
     }
 
     /// Replaces the file as a whole.
