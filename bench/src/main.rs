@@ -5,6 +5,7 @@
 
 mod bert;
 mod convolution;
+mod encoder;
 mod layer;
 mod measure;
 mod random;
@@ -79,6 +80,9 @@ fn repetition(case: &str) -> Option<Repetition> {
     }
     let training = Device::flex().autodiff();
     let inference = Device::flex();
+    if case.starts_with("encoder-") {
+        return encoder::forward(case, &inference);
+    }
     Some(match case {
         "train-resnet18" => resnet::train_resnet18(&training),
         "train-trimodal" => trimodal::train(&training),
