@@ -59,7 +59,7 @@ class Features(torch.nn.Module):
 def yamnet():
     import yamnet as reference
 
-    return Patches(reference.YamNet())
+    return Patches(reference.Yamnet())
 
 
 class Patches(torch.nn.Module):
@@ -71,7 +71,7 @@ class Patches(torch.nn.Module):
 
     def forward(self, frames):
         patches = frames.unfold(1, 96, 48).transpose(2, 3)
-        return self.model(patches.flatten(0, 1).unsqueeze(1))
+        return self.model.embeddings(patches.flatten(0, 1))
 
 
 MODELS = {
