@@ -1,9 +1,19 @@
 //! Convolutions of each channel by itself, line by line.
 
-use super::Shape;
+use std::cell::RefCell;
+
 use super::output::Epilogue;
+use super::{Conv2dOptions, Shape};
 use crate::instruction_set::for_instruction_sets;
 use crate::team;
+
+thread_local! {
+    /// The padded map of a channel, for the next one.
+    static PADDED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Numbers of an output line that are summed at once: one AVX-512 register.
+const LANES: usize = 16;
 
 /// # Shapes
 ///
@@ -16,16 +26,74 @@ pub(super) fn forward(
     values: &mut [f32],
 ) {
     let [from, to] = [shape.input, shape.output].map(|size| size[0] * size[1]);
+    let planes = Planes::new(shape);
+    let offsets = planes.offsets(shape);
     team::chunks_mut(values, to, |index, map| {
-        let x = &x[index * from..][..from];
         let channel = index % shape.channels[1];
-        map.fill(0.0);
-        for_each_line(shape, weight_of(shape, weight, channel), |line| {
-            let Line { number, input, output, .. } = line;
-            add_scaled(&mut map[output], &x[input], number, line.stride);
+        let weight = weight_of(shape, weight, channel);
+        PADDED.with_borrow_mut(|padded| {
+            planes.fill(padded, &x[index * from..][..from], shape);
+            for (line, output) in map.chunks_exact_mut(shape.output[1]).enumerate() {
+                let first = line * shape.options.stride[0] * planes.line();
+                weighted_sum(output, &padded[first..], &offsets, weight);
+            }
         });
         epilogue.apply(channel, index * to, map);
     });
+}
+
+/// A padded map whose lines are taken apart by the stride, so that what one number of the kernel reads
+/// for a line of the output lies side by side.
+#[derive(Clone, Copy, Debug)]
+struct Planes {
+    lines: usize,
+    /// Places of the stride across.
+    phases: usize,
+    /// Numbers of one phase of a line, with room for the last lanes to read on.
+    len: usize,
+}
+
+impl Planes {
+    fn new(shape: &Shape) -> Self {
+        let Conv2dOptions { stride, padding, .. } = shape.options;
+        let padded = [0, 1].map(|axis| shape.input[axis] + padding[axis][0] + padding[axis][1]);
+        let len = padded[1].div_ceil(stride[1]) + LANES;
+        Self { lines: padded[0], phases: stride[1], len }
+    }
+
+    fn line(self) -> usize {
+        self.phases * self.len
+    }
+
+    /// Where each number of the kernel reads, from the first of a line of the output.
+    fn offsets(self, shape: &Shape) -> Vec<usize> {
+        let [height, width] = shape.kernel;
+        let [down, across] = shape.options.dilation;
+        let offset = |y: usize, x: usize| {
+            let column = x * across;
+            y * down * self.line() + column % self.phases * self.len + column / self.phases
+        };
+        (0..height).flat_map(|y| (0..width).map(move |x| offset(y, x))).collect()
+    }
+
+    fn fill(self, padded: &mut Vec<f32>, map: &[f32], shape: &Shape) {
+        // Zeros where the last map was: another convolution has other borders.
+        padded.clear();
+        padded.resize(self.lines * self.line() + LANES, 0.0);
+        let [[top, _], [left, _]] = shape.options.padding;
+        let lines = map.chunks_exact(shape.input[1]);
+        for (line, numbers) in padded[top * self.line()..].chunks_exact_mut(self.line()).zip(lines)
+        {
+            for phase in 0..self.phases {
+                // The first column of the map that is of this phase, and its place there.
+                let first = (phase + self.phases - left % self.phases) % self.phases;
+                let place = (left + first) / self.phases;
+                let Some(own) = numbers.get(first..) else { continue };
+                let target = &mut line[phase * self.len + place..(phase + 1) * self.len];
+                spread(target, own, self.phases);
+            }
+        }
+    }
 }
 
 /// As [`super::input_gradient::input_gradient`]; `values` are zeros.
@@ -101,16 +169,29 @@ fn inside(offset: isize, stride: usize, width: usize, places: usize) -> Option<(
 }
 
 for_instruction_sets! {
-    /// Adds `number` times every `stride`-th input to the outputs.
-    fn add_scaled(output: &mut [f32], input: &[f32], number: f32, stride: usize) {
+    /// Writes every `stride`-th number of `input`.
+    fn spread(output: &mut [f32], input: &[f32], stride: usize) {
         if stride == 1 {
-            for (output, input) in output.iter_mut().zip(input) {
-                *output += number * input;
-            }
+            output[..input.len()].copy_from_slice(input);
         } else {
             for (output, input) in output.iter_mut().zip(input.iter().step_by(stride)) {
-                *output += number * input;
+                *output = *input;
             }
+        }
+    }
+
+    /// For each output the sum of what lies at the offsets from it, each times its weight.
+    fn weighted_sum(output: &mut [f32], input: &[f32], offsets: &[usize], weight: &[f32]) {
+        for (chunk, output) in output.chunks_mut(LANES).enumerate() {
+            let input = &input[chunk * LANES..];
+            let mut sums = [0.0_f32; LANES];
+            for (&offset, &weight) in offsets.iter().zip(weight) {
+                let Some(numbers) = input[offset..].first_chunk::<LANES>() else { continue };
+                for lane in 0..LANES {
+                    sums[lane] += weight * numbers[lane];
+                }
+            }
+            output.copy_from_slice(&sums[..output.len()]);
         }
     }
 
