@@ -110,7 +110,8 @@ efficientnet("b3", shape=NARROW, thinned=2)
 efficientnet("b7", shape=NARROW, thinned=5)
 efficientnet("b0", of_timm)
 # TensorFlow pads an odd side otherwise than an even one.
-efficientnet("lite0", of_timm, "tf_efficientnet_")
+# Of a size at which no number is nearer to a kink of its ReLU6 than float32 tells apart.
+efficientnet("lite0", of_timm, "tf_efficientnet_", shape=[2, 3, 48, 32])
 efficientnet("lite4", of_timm, "tf_efficientnet_", shape=[2, 3, 50, 37], thinned=2)
 network(
     "efficientnet_pytorch_lite0",
