@@ -37,7 +37,7 @@ const DEFAULT_FILE_BYTES: u64 = 64 << 20;
 /// | `audio_file_length_limit_in_s` | 7.5; `whisper` 30, `ast` 10.255 | seconds | above 0, at most 600; longer sounds are cut |
 /// | `max_file_bytes` | 67 108 864 | bytes | 1 to 2^30; larger files are refused |
 /// | `deltas` | 0 | orders | 0 to 2: how many derivatives over time are appended to each frame |
-/// | `norm` | `train`; null for `whisper`, `ast` and `yamnet` | | `train`, `per_file`, null |
+/// | `norm` | `train`; null for `whisper`, `ast`, `yamnet` and `waveform` | | `train`, `per_file`, null |
 /// | `missing_value_strategy` | `mask` | | `mask` |
 ///
 /// The other keys are those of the front end, and are in the table of its type. A key of another

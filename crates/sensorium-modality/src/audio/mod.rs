@@ -14,6 +14,7 @@
 //! | `whisper` | Whisper's input | transformers 5.24 |
 //! | `ast` | the Audio Spectrogram Transformer's input | transformers 5.24 |
 //! | `yamnet` | `YAMNet`'s input | the definition in `TensorFlow`'s models |
+//! | `waveform` | wav2vec 2.0's input | transformers |
 //!
 //! The golden cases `golden/audio_*` hold their numbers. A front end is one file in `front_end/` and
 //! one line in its list; what it is made of, plain functions over slices, is in [`feature`].
@@ -48,6 +49,7 @@ pub use fitted::{Audio, MAX_FITTED_SOUNDS};
 pub use format::{EXTENSIONS, SoundFormat, is_audio};
 pub use front_end::{
     AstKeys, CepstrumKeys, ChromaKeys, DecibelKeys, FrameKeys, FrontEndConfig, KaldiFbankKeys,
-    LogMelKeys, MelKeys, MfccKeys, NoteKeys, ShapeKeys, SpectralKeys, WhisperKeys, YamnetKeys,
+    LogMelKeys, MelKeys, MfccKeys, NoteKeys, ShapeKeys, SpectralKeys, WaveformKeys, WhisperKeys,
+    YamnetKeys,
 };
 pub use stream::{CheckedWindows, LastWindow, SoundWindow, SoundWindows, WindowsConfig};

@@ -195,6 +195,13 @@ fn ast_matches_transformers() {
     golden::assert_parity("ast", TRANSFORMERS, worst, 1e-4, "scaled log energy");
 }
 
+/// Mean and variance in f64 here and f32 there.
+#[test]
+fn waveform_matches_transformers() {
+    let worst = worst("audio_waveform", difference);
+    golden::assert_parity("waveform", TRANSFORMERS, worst, 1e-5, "standard deviation");
+}
+
 /// The reference is f64: an offset of 1e-3 covers the rounding of all but the loudest tones, one of
 /// 1e-6 shows it (see [`has_floor`]).
 #[test]

@@ -5,7 +5,7 @@ use burn::tensor::{Bool, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::Encoded;
-use crate::layer::{Bias, Linear};
+use crate::layer::{Activation, Bias, Linear};
 
 /// What an encoder hands on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +21,12 @@ pub enum OutputLayer {
 /// The classifier of a published encoder, where its logits are asked for.
 #[derive(Module, Debug)]
 pub(crate) struct Classifier {
+    /// What comes before the last layer, each with its function after it.
+    hidden: Vec<Linear>,
     linear: Option<Linear>,
     width: usize,
+    #[module(skip)]
+    activation: Activation,
 }
 
 impl Classifier {
@@ -33,8 +37,28 @@ impl Classifier {
         num_classes: usize,
         device: &Device,
     ) -> Self {
-        let linear = || Linear::new(width, num_classes, Bias::Learned, device);
-        Self { linear: (output == OutputLayer::Logits).then(linear), width }
+        let num_classes = (output == OutputLayer::Logits).then_some(num_classes);
+        Self::with_hidden(width, &[], Activation::Identity, num_classes, device)
+    }
+
+    /// For embeddings of `width`, with layers of `hidden` widths before the one of the classes,
+    /// where there is one.
+    pub(crate) fn with_hidden(
+        width: usize,
+        hidden: &[usize],
+        activation: Activation,
+        num_classes: Option<usize>,
+        device: &Device,
+    ) -> Self {
+        let linear = |inputs, outputs| Linear::new(inputs, outputs, Bias::Learned, device);
+        let inputs = [&[width], hidden].concat();
+        let last = inputs[hidden.len()];
+        Self {
+            hidden: hidden.iter().zip(&inputs).map(|(&out, &inputs)| linear(inputs, out)).collect(),
+            linear: num_classes.map(|classes| linear(last, classes)),
+            width: last,
+            activation,
+        }
     }
 
     /// `D` of what is handed on.
@@ -47,6 +71,8 @@ impl Classifier {
     /// - `x`: `[…, width]`
     /// - returns: `[…, output width]`
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let hidden = self.hidden.iter();
+        let x = hidden.fold(x, |x, linear| linear.activated(x, self.activation.into()));
         match &self.linear {
             Some(linear) => linear.forward(x),
             None => x,
@@ -64,5 +90,16 @@ impl Classifier {
         let cells = map.reshape([rows, channels, height * width]).swap_dims(1, 2);
         let mask = Tensor::<2, Bool>::full([rows, height * width], true, &pooled.device());
         Encoded { pooled: self.forward(pooled), tokens: self.forward(cells), mask }
+    }
+
+    /// The embedding of a row that is one token.
+    ///
+    /// # Shapes
+    ///
+    /// - `pooled`: `[P, width]`
+    pub(crate) fn encoded_alone(&self, pooled: Tensor<2>) -> Encoded {
+        let pooled = self.forward(pooled);
+        let mask = Tensor::<2, Bool>::full([pooled.dims()[0], 1], true, &pooled.device());
+        Encoded { tokens: pooled.clone().unsqueeze_dim(1), pooled, mask }
     }
 }

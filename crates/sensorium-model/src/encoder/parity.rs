@@ -17,7 +17,7 @@ use sensorium_core::FeatureShape;
 use serde_json::{Map, Value};
 
 use super::{AnyEncoder, EncoderConfig};
-use crate::pretrained::{Naming, Part, Published, Tensors, sources};
+use crate::pretrained::{Naming, Part, Published, Tensors, modern, sources};
 use crate::testkit::values;
 use crate::{Embedding, FeatureBatch, FeatureValues};
 
@@ -156,7 +156,7 @@ fn ids(case: &Value, unit: &[f32], vocabulary_size: usize) -> Vec<i64> {
         let flat = ids.iter().flat_map(|row| row.as_array().unwrap());
         return flat.map(|id| id.as_i64().unwrap()).collect();
     }
-    let last = vocabulary_size as i64 - 1;
+    let last = i64::try_from(vocabulary_size).unwrap() - 1;
     unit.iter().map(|u| (((u + 1.0) / 2.0 * vocabulary_size as f32) as i64).min(last)).collect()
 }
 
@@ -171,14 +171,13 @@ fn config(case: &Value, shape: &FeatureShape, published: &Published) -> EncoderC
 
 /// The loss of `reference/encoder/weights.py`, over the tokens that are real.
 fn loss(embedding: &Embedding) -> Tensor<1> {
-    fn weighed<const D: usize>(tensor: Tensor<D>, name: &str) -> Tensor<1> {
+    fn weighed<const D: usize>(tensor: &Tensor<D>, name: &str) -> Tensor<1> {
         let count = tensor.dims().iter().product();
         let weights = TensorData::new(uniform(name, count), tensor.dims());
         (tensor.clone() * Tensor::from_data(weights, &tensor.device())).sum()
     }
     // Padded tokens are zeros.
-    weighed(embedding.tokens.clone(), "loss.tokens")
-        + weighed(embedding.pooled.clone(), "loss.pooled")
+    weighed(&embedding.tokens, "loss.tokens") + weighed(&embedding.pooled, "loss.pooled")
 }
 
 fn samples(values: &[f32], count: usize) -> Vec<f32> {
@@ -234,11 +233,10 @@ fn published_gradients(
         let tensor = published.entry(source.name.clone());
         let tensor = tensor.or_insert_with(|| vec![0.0; values.len() * part.count]);
         let width = wanted.shape[wanted.shape.len() - 1];
-        let inputs = values.len() / width;
         for (index, &value) in values.iter().enumerate() {
             let (row, column) = (index / width, index % width);
             let place = if source.transposed {
-                (part.index * width + column) * inputs + row
+                part.index * values.len() + reversed(index, &wanted.shape)
             } else {
                 (row * part.count + part.index) * width + column
             };
@@ -246,6 +244,16 @@ fn published_gradients(
         }
     }
     published
+}
+
+/// Where a number stands once the axes are in the reverse order.
+fn reversed(mut index: usize, shape: &[usize]) -> usize {
+    shape.iter().rev().fold(0, |place, size| {
+        // The last axis first.
+        let step = index % size;
+        index /= size;
+        place * size + step
+    })
 }
 
 /// The largest difference of two lists, over `scale`.
@@ -256,6 +264,21 @@ fn worst(what: &str, actual: &[f32], expected: &[f32], scale: f64) -> f64 {
     let differences = pairs.map(|(got, want)| f64::from((got - want).abs()) / scale);
     // A NaN must not pass for no difference.
     differences.fold(0.0, |worst, each| if each > worst || each.is_nan() { each } else { worst })
+}
+
+/// What the classifier of a published model says.
+fn logits(case: &Value, published: &Published, batch: &FeatureBatch) -> Vec<f32> {
+    let mut case = case.clone();
+    case["section"]["output_layer"] = "logits".into();
+    if case["type"] == "vgg" {
+        case["section"]["pooling"] = "classifier".into();
+    }
+    let device = Device::flex();
+    let (shape, ..) = input(&case, &device.clone().autodiff());
+    let config = config(&case, &shape, published);
+    let encoder = config.build(&shape, &device).unwrap();
+    let encoder = encoder.with_published(&config, published).unwrap();
+    values(&encoder.encode(&batch.inner(), &device).pooled)
 }
 
 /// The worst difference of the outputs and of the gradients of one case.
@@ -281,6 +304,10 @@ fn compare(folder: &Path) -> [f64; 2] {
     // The passes of prediction are others than those of training.
     let plain = encoder.valid().encode(&batch.inner(), &Device::flex());
     of_outputs = of_outputs.max(worst("tokens", &values(&plain.tokens), &expected["tokens"], 1.0));
+    if let Some(expected) = expected.get("logits") {
+        let logits = logits(&case, &published.0, &batch);
+        of_outputs = of_outputs.max(worst("logits", &logits, expected, 1.0));
+    }
 
     let gradients = loss(&embedding).backward();
     let tensors = Tensors::read(&published.0).unwrap();
@@ -304,7 +331,8 @@ fn compare(folder: &Path) -> [f64; 2] {
     let mut of_gradients = 0.0_f64;
     for (name, wanted) in &expected {
         let Some(name) = name.strip_prefix("gradient/") else { continue };
-        let name = &name.replace("Norm.gamma", "Norm.weight").replace("Norm.beta", "Norm.bias");
+        let name = modern(name);
+        let name = name.as_str();
         let own = naming.prefixes.iter().find_map(|prefix| actual.get(name.strip_prefix(prefix)?));
         let own =
             own.or_else(|| actual.get(name)).unwrap_or_else(|| panic!("no gradient of {name}"));

@@ -31,6 +31,31 @@ impl Rows {
         self.num_present
     }
 
+    /// Where the present rows stand: `[P]`; `None` where all are present.
+    pub(crate) fn chosen(&self) -> Option<Tensor<1, Int>> {
+        if self.num_present == self.places.len() {
+            return None;
+        }
+        let absent = i64::try_from(self.num_present).expect("a batch in memory fits");
+        let places = self.places.iter().zip(0_i64..);
+        let chosen: Vec<i64> =
+            places.filter(|(place, _)| **place != absent).map(|(_, row)| row).collect();
+        let data = TensorData::new(chosen, [self.num_present]);
+        Some(Tensor::from_data(data, &self.present.device()))
+    }
+
+    /// One vector a present row, `[P, D]`, at the rows' places among zeros: `[B, D]`.
+    pub(crate) fn spread(&self, vectors: Tensor<2>) -> Tensor<2> {
+        let [rows, width] = vectors.dims();
+        if rows == self.places.len() {
+            return vectors;
+        }
+        let device = vectors.device();
+        let places = TensorData::new(self.places.clone(), [self.places.len()]);
+        let vectors = Tensor::cat(vec![vectors, Tensor::zeros([1, width], &device)], 0);
+        vectors.select(0, Tensor::<1, Int>::from_data(places, &device))
+    }
+
     /// # Panics
     ///
     /// If `encoded` does not hold one row for each present one.
@@ -74,6 +99,17 @@ impl Rows {
 mod tests {
     use super::*;
     use crate::testkit::values;
+
+    #[test]
+    fn chosen_rows_come_back_to_their_places() {
+        let device = Device::flex();
+        let rows = Rows::new(&[true, false, true], &device);
+        let all = Tensor::<2>::from_floats([[1.0], [2.0], [3.0]], &device);
+        let chosen = all.clone().select(0, rows.chosen().unwrap());
+        assert_eq!(values(&chosen), [1.0, 3.0]);
+        assert_eq!(values(&rows.spread(chosen)), [1.0, 0.0, 3.0]);
+        assert!(Rows::new(&[true; 3], &device).chosen().is_none());
+    }
 
     #[test]
     fn present_rows_go_to_their_places_and_gradients_come_back() {

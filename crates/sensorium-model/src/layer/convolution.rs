@@ -72,11 +72,22 @@ impl Convolution {
     }
 }
 
-/// A convolution without bias, a batch norm, and a function.
+/// What stands between a convolution and its function.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Scaling {
+    /// A batch norm, its epsilon given.
+    Norm(f64),
+    /// A learned shift.
+    Bias,
+    /// A learned shift and a batch norm after it.
+    BiasAndNorm(f64),
+}
+
+/// A convolution, a batch norm or a bias or both, and a function.
 #[derive(Module, Debug)]
 pub(crate) struct NormedConvolution {
     convolution: Convolution,
-    norm: BatchNorm,
+    norm: Option<BatchNorm>,
     #[module(skip)]
     activation: super::Activation,
 }
@@ -88,9 +99,24 @@ impl NormedConvolution {
         activation: super::Activation,
         device: &Device,
     ) -> Self {
+        Self::scaled(sizes, Scaling::Norm(epsilon), activation, device)
+    }
+
+    pub(crate) fn scaled(
+        sizes: &ConvolutionSizes,
+        scaling: Scaling,
+        activation: super::Activation,
+        device: &Device,
+    ) -> Self {
+        let (bias, epsilon) = match scaling {
+            Scaling::Norm(epsilon) => (Bias::None, Some(epsilon)),
+            Scaling::Bias => (Bias::Learned, None),
+            Scaling::BiasAndNorm(epsilon) => (Bias::Learned, Some(epsilon)),
+        };
+        let norm = |epsilon| BatchNorm::with_epsilon(sizes.outputs, epsilon, device);
         Self {
-            convolution: Convolution::new(sizes, Bias::None, device),
-            norm: BatchNorm::with_epsilon(sizes.outputs, epsilon, device),
+            convolution: Convolution::new(sizes, bias, device),
+            norm: epsilon.map(norm),
             activation,
         }
     }
@@ -116,14 +142,23 @@ impl NormedConvolution {
 
     fn joined(&self, map: Tensor<4>, residual: Option<Tensor<4>>) -> Tensor<4> {
         let (weight, options) = (self.convolution.weight.val(), &self.convolution.options);
-        if let Some(norm) = self.norm.fixed(&map.device()) {
+        let bias = self.convolution.bias.as_ref().map(Param::val);
+        let Some(norm) = &self.norm else {
+            return conv2d_fused(map, weight, bias, options, residual, self.activation.into());
+        };
+        if let Some((scale, shift)) = norm.fixed(&map.device()) {
+            let shift = match bias {
+                Some(bias) => shift + bias * scale.clone(),
+                None => shift,
+            };
+            let norm = (scale, shift);
             return conv2d_normed(map, weight, norm, options, residual, self.activation.into());
         }
         let map = self.convolution.forward(map, Activation::Identity);
         match residual {
-            None => self.norm.forward_map(map, self.activation),
+            None => norm.forward_map(map, self.activation),
             Some(residual) => {
-                let normed = self.norm.forward_map(map, super::Activation::Identity);
+                let normed = norm.forward_map(map, super::Activation::Identity);
                 sensorium_kernels::add_activate(normed, residual, self.activation.into())
             }
         }

@@ -49,7 +49,7 @@ pub enum PretrainedError {
         /// The encoder's `type`.
         encoder: String,
         /// What does not fit.
-        source: ConfigError,
+        source: Box<ConfigError>,
     },
     /// An encoder that nobody publishes weights for.
     #[error("there are no published weights for the encoder `{encoder}`")]

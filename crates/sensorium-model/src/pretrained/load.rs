@@ -56,7 +56,7 @@ struct Candidate<'a> {
 impl<'a> Candidate<'a> {
     fn new(naming: &'a Naming, prefix: &'static str, wanted: &[Wanted], tensors: &Tensors) -> Self {
         let sources = wanted.iter().filter_map(|wanted| wanted.source.as_ref());
-        let names = sources.map(|source| format!("{prefix}{}", source.name));
+        let names = sources.map(|source| place(prefix, &source.name, tensors));
         let (found, missing): (Vec<String>, Vec<String>) =
             names.partition(|name| tensors.contains(name));
         Self { naming, prefix, num_found: found.len(), missing: missing.into_iter().next() }
@@ -166,7 +166,7 @@ fn found(
     prefix: &str,
     tensors: &Tensors,
 ) -> Result<TensorData, PretrainedError> {
-    let name = format!("{prefix}{}", source.name);
+    let name = place(prefix, &source.name, tensors);
     let path = tensors.path.clone();
     let Some(tensor) = tensors.floats.get(&name) else {
         return Err(match tensors.others.get(&name) {
@@ -183,11 +183,17 @@ fn found(
     Ok(TensorData::new(ours(values, &expected, source), wanted.shape.clone()))
 }
 
+/// A tensor's whole name: below the encoder's prefix, or beside the encoder, as classifiers are.
+fn place(prefix: &str, name: &str, tensors: &Tensors) -> String {
+    let below = format!("{prefix}{name}");
+    if tensors.contains(&below) || !tensors.contains(name) { below } else { name.to_owned() }
+}
+
 /// The shape that a parameter of `shape` has at the publisher.
 fn theirs(shape: &[usize], source: &Source) -> Vec<usize> {
     let mut shape = shape.to_vec();
     if source.transposed {
-        shape.swap(0, 1);
+        shape.reverse();
     }
     if let Some(Part { count, .. }) = source.part {
         // Outputs are the last axis only where linear layers lie the other way round.
@@ -222,15 +228,24 @@ fn ours(values: &[f32], theirs: &[usize], source: &Source) -> Vec<f32> {
         let row = |row: usize| &values[row * width + part.index * each..][..each];
         return (0..rows).flat_map(row).copied().collect();
     }
-    let [outputs, inputs] = [theirs[0] / part.count, theirs[1]];
-    let values = &values[part.index * outputs * inputs..][..outputs * inputs];
-    let mut transposed = vec![0.0; outputs * inputs];
-    for (output, row) in values.chunks_exact(inputs).enumerate() {
-        for (input, &value) in row.iter().enumerate() {
-            transposed[input * outputs + output] = value;
+    let count = values.len() / part.count;
+    let mut shape = theirs.to_vec();
+    shape[0] /= part.count;
+    reversed(&values[part.index * count..][..count], &shape)
+}
+
+/// The numbers of a tensor of two or three axes with these in the reverse order.
+fn reversed(values: &[f32], shape: &[usize]) -> Vec<f32> {
+    let [first, last] = [shape[0], shape[shape.len() - 1]];
+    let middle = shape[1..shape.len() - 1].iter().product::<usize>();
+    let mut reversed = vec![0.0; values.len()];
+    for (line, values) in values.chunks_exact(last).enumerate() {
+        let (outer, inner) = (line / middle, line % middle);
+        for (place, &value) in values.iter().enumerate() {
+            reversed[(place * middle + inner) * first + outer] = value;
         }
     }
-    transposed
+    reversed
 }
 
 /// Refuses a tensor that the encoder has no place for: it would be another model without it.
@@ -247,9 +262,7 @@ fn no_extra(
     let is_known = |name: &&String| match name.strip_prefix(prefix) {
         // Another part of a larger model.
         None => true,
-        Some(name) => {
-            is_read(name) || naming.ignored.iter().any(|ignored| name.starts_with(ignored))
-        }
+        Some(name) => is_read(name) || naming.ignores(name),
     };
     match tensors.floats.keys().find(|name| !is_known(name)) {
         None => Ok(()),
@@ -279,6 +292,16 @@ mod tests {
         let untransposed = Source { transposed: false, ..source };
         assert_eq!(theirs(&[2, 3], &untransposed), [2, 6]);
         assert_eq!(ours(&values, &[2, 6], &untransposed), [3.0, 4.0, 5.0, 9.0, 10.0, 11.0]);
+    }
+
+    #[test]
+    fn three_axes_are_turned_round() {
+        let source = Source { name: String::new(), part: None, transposed: true };
+        // Two outputs of two inputs over three steps.
+        let values: Vec<f32> = (0..12_u8).map(f32::from).collect();
+        let expected = [0.0, 6.0, 3.0, 9.0, 1.0, 7.0, 4.0, 10.0, 2.0, 8.0, 5.0, 11.0];
+        assert_eq!(theirs(&[3, 2, 2], &source), [2, 2, 3]);
+        assert_eq!(ours(&values, &[2, 2, 3], &source), expected);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(crate) use load::sources;
 #[cfg(test)]
 pub(crate) use naming::Part;
 pub use naming::{LinearLayout, Naming};
-pub(crate) use published::adopt;
 pub use published::{Adopted, Published};
+pub(crate) use published::{Shapes, adopt};
 pub(crate) use tensors::Tensors;
+#[cfg(test)]
+pub(crate) use tensors::modern;

@@ -23,6 +23,8 @@ pub struct Naming {
     pub prefixes: &'static [&'static str],
     /// How the names of tensors begin, after the prefix, that the encoder has no use for.
     pub ignored: &'static [&'static str],
+    /// How the names of tensors end that are no weights: masks that some releases stored.
+    pub buffers: &'static [&'static str],
     /// The encoder's own modules that no publisher has: drawn afresh and always trained.
     pub own: &'static [&'static str],
     /// How linear layers lie.
@@ -42,7 +44,7 @@ pub(crate) struct Source {
     /// The publisher's name, without prefix.
     pub(crate) name: String,
     pub(crate) part: Option<Part>,
-    /// Whether the publisher has the two axes the other way round.
+    /// Whether the publisher has the axes in the reverse order.
     pub(crate) transposed: bool,
 }
 
@@ -62,14 +64,31 @@ impl Naming {
     /// Where the parameter at `path`, in a struct called `container`, comes from; `None` for one
     /// that the publisher does not have.
     pub(crate) fn source(&self, path: &str, container: &str) -> Option<Source> {
-        if let Some(name) = self.of_module(path) {
-            return Some(Source { name: name.to_owned(), part: None, transposed: false });
+        let (module, own) = path.rsplit_once('.').unwrap_or(("", path));
+        let transposed = own == "weight" && self.reverses(container);
+        if let Some(theirs) = self.of_module(path) {
+            let (name, part) = parted(theirs);
+            return Some(Source { name: name.to_owned(), part, transposed });
         }
-        let (module, own) = path.rsplit_once('.')?;
         let (theirs, part) = parted(self.of_module(module)?);
         let name = format!("{theirs}.{}", leaf(container, own));
-        let is_linear = container == "Struct:Linear" && own == "weight";
-        Some(Source { name, part, transposed: is_linear && self.linear == LinearLayout::OutIn })
+        Some(Source { name, part, transposed })
+    }
+
+    /// Whether the publisher has the axes of weights of `container` in the reverse order.
+    fn reverses(&self, container: &str) -> bool {
+        match container {
+            "Struct:Linear" => self.linear == LinearLayout::OutIn,
+            // `[steps, in, out]` here, `[out, in, steps]` in PyTorch.
+            "Struct:StepConvolution" => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a publisher's tensor, its prefix left out, is one that the encoder has no use for.
+    pub(crate) fn ignores(&self, name: &str) -> bool {
+        self.ignored.iter().any(|ignored| name.starts_with(ignored))
+            || self.buffers.iter().any(|buffer| name.ends_with(buffer))
     }
 
     /// Whether a module is the encoder's own.
@@ -98,7 +117,14 @@ mod tests {
 
     fn naming(linear: LinearLayout) -> Naming {
         let pair = |(own, theirs): (&str, &str)| (own.to_owned(), theirs.to_owned());
-        let modules = [("norm", "bn1"), ("key", "qkv[1/3]"), ("token", "cls_token")].map(pair);
+        let modules = [
+            ("norm", "bn1"),
+            ("key", "qkv[1/3]"),
+            ("token", "cls_token"),
+            ("value.weight", "in_proj_weight[2/3]"),
+            ("steps", "conv1"),
+        ];
+        let modules = modules.map(pair);
         Naming { modules: modules.into(), linear, ..Naming::default() }
     }
 
@@ -119,7 +145,14 @@ mod tests {
             let source = naming(linear).source("key.weight", "Struct:Linear").unwrap();
             assert_eq!(source, Source { name: "qkv.weight".into(), part, transposed });
         }
-        let bias = naming(LinearLayout::OutIn).source("key.bias", "Struct:Linear").unwrap();
+        let naming = naming(LinearLayout::OutIn);
+        let value = naming.source("value.weight", "Struct:Linear").unwrap();
+        let part = Some(Part { index: 2, count: 3 });
+        assert_eq!(value, Source { name: "in_proj_weight".into(), part, transposed: true });
+        assert!(naming.source("steps.weight", "Struct:StepConvolution").unwrap().transposed);
+        assert!(!naming.source("steps.bias", "Struct:StepConvolution").unwrap().transposed);
+        let part = Some(Part { index: 1, count: 3 });
+        let bias = naming.source("key.bias", "Struct:Linear").unwrap();
         assert_eq!(bias, Source { name: "qkv.bias".into(), part, transposed: false });
     }
 }

@@ -1,8 +1,11 @@
 //! A folder or file of published weights.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use safetensors::tensor::Metadata;
 use serde_json::{Map, Value};
 
 use super::PretrainedError;
@@ -107,6 +110,13 @@ impl Published {
         &self.path
     }
 
+    /// The shapes of the tensors, where no description says how the network is built. What cannot
+    /// be read is left out: reading the weights says why.
+    pub(crate) fn shapes(&self) -> Shapes {
+        let files = self.weight_files().unwrap_or_default();
+        Shapes(files.iter().filter_map(|file| shapes(file)).flatten().collect())
+    }
+
     /// The files that hold the tensors, in order.
     ///
     /// # Errors
@@ -131,6 +141,52 @@ impl Published {
             None => Ok(names.into_iter().map(|name| self.path.join(name)).collect()),
         }
     }
+}
+
+/// The shapes of tensors by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shapes(BTreeMap<String, Vec<usize>>);
+
+impl Shapes {
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The size of an axis of the tensor called `name`.
+    pub(crate) fn size(&self, name: &str, axis: usize) -> Option<usize> {
+        self.0.get(name)?.get(axis).copied()
+    }
+
+    /// [`Shapes::size`] of the first of `names` that there is.
+    pub(crate) fn first_size(&self, names: &[&str], axis: usize) -> Option<usize> {
+        names.iter().find_map(|name| self.size(name, axis))
+    }
+
+    /// How many blocks follow each other from 0 on, the name of a tensor of each being given.
+    pub(crate) fn count(&self, name: impl Fn(usize) -> String) -> usize {
+        (0..).take_while(|&block| self.contains(&name(block))).count()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// What stands at the head of a safetensors file.
+fn shapes(path: &Path) -> Option<BTreeMap<String, Vec<usize>>> {
+    let mut file = fs::File::open(path).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_JSON_BYTES {
+        return None;
+    }
+    let mut head = Vec::new();
+    file.take(length).read_to_end(&mut head).ok()?;
+    let metadata: Metadata = serde_json::from_slice(&head).ok()?;
+    let shape =
+        |(name, tensor): (String, &safetensors::tensor::TensorInfo)| (name, tensor.shape.clone());
+    Some(metadata.tensors().into_iter().map(shape).collect())
 }
 
 /// Keys of a section from those of a published config: pairs of our key and theirs. What is not
@@ -241,6 +297,24 @@ mod tests {
         assert_eq!(under(serde_json::json!({"resize_method": "letterbox"})), 1);
         assert_eq!(under(serde_json::json!({"resize_method": "center_crop"})), 2);
         assert_eq!(under(serde_json::json!({"height": 3})), 2);
+    }
+
+    #[test]
+    fn shapes_are_read_and_of_a_broken_file_there_are_none() {
+        let folder = folder(&[]);
+        let path = folder.path().join("model.safetensors");
+        let bytes = [0; 24];
+        let view =
+            safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![2, 3], &bytes);
+        let tensors = [("blocks.0.weight", view.unwrap())];
+        safetensors::serialize_to_file(tensors, None, &path).unwrap();
+        let shapes = Published::open(folder.path()).unwrap().shapes();
+        assert_eq!(shapes.size("blocks.0.weight", 1), Some(3));
+        assert_eq!(shapes.count(|block| format!("blocks.{block}.weight")), 1);
+        for broken in [&[][..], &[255; 20], &[9, 0, 0, 0, 0, 0, 0, 0, b'{']] {
+            fs::write(&path, broken).unwrap();
+            assert_eq!(Published::open(&path).unwrap().shapes().names().count(), 0);
+        }
     }
 
     #[test]

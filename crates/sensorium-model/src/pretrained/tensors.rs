@@ -64,7 +64,7 @@ impl Tensors {
 }
 
 /// Files made from TensorFlow's name the scale and shift of norms as it does.
-fn modern(name: &str) -> String {
+pub(crate) fn modern(name: &str) -> String {
     for (old, new) in
         [("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")]
     {

@@ -18,6 +18,7 @@ mod log_mel;
 mod mel_keys;
 mod mfcc;
 mod spectral;
+mod waveform;
 mod whisper;
 mod yamnet;
 
@@ -141,6 +142,7 @@ front_ends! {
     "whisper" => whisper::WhisperKeys as Whisper in "log10 power, shifted and scaled", "the input of Whisper, as transformers makes it";
     "ast" => ast::AstKeys as Ast in "log energy, standardised as AudioSet's", "the input of the Audio Spectrogram Transformer, as transformers makes it";
     "yamnet" => yamnet::YamnetKeys as Yamnet in "log magnitude", "the input of `YAMNet`, as its published definition makes it";
+    "waveform" => waveform::WaveformKeys as Waveform in "amplitude, standardised", "the samples themselves, the input of wav2vec 2.0, as transformers makes it";
 }
 
 impl FrontEndConfig {

@@ -18,7 +18,7 @@ use super::inverted_residual::{
 use super::published::{check_color, imagenet, picture_preprocessing, variant_of};
 use super::{GridEncoder, GridInput};
 use crate::encoder::classifier::{Classifier, OutputLayer};
-use crate::layer::{Activation, ConvolutionSizes, MAX_WIDTH};
+use crate::layer::{Activation, ConvolutionSizes, MAX_WIDTH, Scaling};
 use crate::pretrained::{Adopted, Naming, Published};
 use crate::{Build, Encoded};
 
@@ -191,7 +191,8 @@ impl Build for EfficientNet {
         check_color("efficientnet", input)?;
         let plan = config.plan()?;
         let padded = |sizes: &ConvolutionSizes| {
-            PaddedConvolution::new(sizes, plan.zeros, plan.epsilon, plan.activation, device)
+            let scaling = Scaling::Norm(plan.epsilon);
+            PaddedConvolution::new(sizes, plan.zeros, scaling, plan.activation, device)
         };
         let last = plan.blocks.last().map_or(plan.stem, |(.., sizes)| sizes.outputs);
         let (output, classes) = (config.output_layer, config.num_classes);

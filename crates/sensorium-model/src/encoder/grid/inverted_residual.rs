@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use sensorium_kernels::{Activation as Function, Conv2dOptions, global_mean, scale_shift};
 use serde::{Deserialize, Serialize};
 
-use crate::layer::{Activation, Bias, ConvolutionSizes, Linear, NormedConvolution};
+use crate::layer::{Activation, Bias, ConvolutionSizes, Linear, NormedConvolution, Scaling};
 
 /// Where the zeros lie that keep a map's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub enum Zeros {
 
 /// A convolution whose zeros may depend on the size of the map.
 #[derive(Module, Debug)]
-pub(super) struct PaddedConvolution {
+pub(crate) struct PaddedConvolution {
     convolution: NormedConvolution,
     #[module(skip)]
     same: Option<Window>,
@@ -47,16 +47,16 @@ impl Window {
 }
 
 impl PaddedConvolution {
-    pub(super) fn new(
+    pub(crate) fn new(
         sizes: &ConvolutionSizes,
         zeros: Zeros,
-        epsilon: f64,
+        scaling: Scaling,
         activation: Activation,
         device: &Device,
     ) -> Self {
         let window = Window { kernel: sizes.kernel[0], stride: sizes.options.stride[0] };
         Self {
-            convolution: NormedConvolution::new(sizes, epsilon, activation, device),
+            convolution: NormedConvolution::scaled(sizes, scaling, activation, device),
             same: (zeros == Zeros::Same).then_some(window),
         }
     }
@@ -65,7 +65,7 @@ impl PaddedConvolution {
     ///
     /// - `map`: `[P, in, H, W]`
     /// - returns: `[P, out, H / stride, W / stride]`, rounded up
-    pub(super) fn forward(&self, map: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward(&self, map: Tensor<4>) -> Tensor<4> {
         let Some(window) = self.same else { return self.convolution.forward(map) };
         let [_, _, height, width] = map.dims();
         let padding = [height, width].map(|size| window.zeros(size));
@@ -130,7 +130,8 @@ impl InvertedResidual {
     pub(super) fn new(sizes: &InvertedResidualSizes, device: &Device) -> Self {
         let InvertedResidualSizes { inputs, expanded, outputs, kernel, stride, .. } = *sizes;
         let padded = |of: &ConvolutionSizes| {
-            PaddedConvolution::new(of, sizes.zeros, sizes.epsilon, sizes.activation, device)
+            let scaling = Scaling::Norm(sizes.epsilon);
+            PaddedConvolution::new(of, sizes.zeros, scaling, sizes.activation, device)
         };
         let project = ConvolutionSizes::square(expanded, outputs, 1, 1);
         let [activation, gate] = sizes.squeeze_functions;

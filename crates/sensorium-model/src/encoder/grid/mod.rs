@@ -1,10 +1,14 @@
 //! Encoders of pictures.
 
+pub mod clip_vision;
 pub mod efficientnet;
-mod inverted_residual;
+pub(crate) mod inverted_residual;
+pub mod mobilenetv3;
 mod published;
 pub mod resnet;
 pub mod stacked_cnn;
+pub mod vgg;
+pub mod vit;
 
 use burn::tensor::Tensor;
 
@@ -36,8 +40,12 @@ pub struct GridInput {
 components! {
     /// Every encoder that reads pictures.
     GridEncoderConfig => AnyGridEncoder: dyn GridEncoder from GridInput {
+        "clip_vision" => clip_vision::ClipVision, "CLIP's tower for pictures: patches that read each other";
         "efficientnet" => efficientnet::EfficientNet, "EfficientNet and its Lite variants: convolutions channel by channel";
+        "mobilenetv3" => mobilenetv3::MobileNetV3, "MobileNetV3: convolutions channel by channel, for small machines";
         "resnet" => resnet::ResNet, "ResNet: convolutions whose blocks add to what came in";
         "stacked_cnn" => stacked_cnn::StackedCnn, "convolutions one after another, halving the picture";
+        "vgg" => vgg::Vgg, "VGG: 3x3 convolutions, halving the picture five times";
+        "vit" => vit::Vit, "ViT: patches that read each other";
     }
 }

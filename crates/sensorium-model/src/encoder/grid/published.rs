@@ -1,10 +1,14 @@
 //! What the published encoders of pictures share.
 
 use sensorium_core::ConfigError;
+use sensorium_core::config::in_range;
 use serde_json::{Map, Value, json};
 
 use super::GridInput;
 use crate::pretrained::Published;
+
+/// The largest side of pictures that are cut into patches, in pixels.
+const MAX_SIDE: usize = 4_096;
 
 /// # Errors
 ///
@@ -20,6 +24,31 @@ pub(super) fn check_color(encoder: &str, input: &GridInput) -> Result<(), Config
             input.channels
         ),
         advice: "set `preprocessing.num_channels` to 3".to_owned(),
+    })
+}
+
+/// # Errors
+///
+/// [`ConfigError`] for sizes out of range, and where pictures are not of `image_size`.
+pub(super) fn check_size(
+    encoder: &str,
+    image_size: usize,
+    patch_size: usize,
+    input: &GridInput,
+) -> Result<(), ConfigError> {
+    in_range("image_size", image_size, 1..=MAX_SIDE)?;
+    in_range("patch_size", patch_size, 1..=image_size)?;
+    let GridInput { height, width, .. } = *input;
+    if [height, width] == [image_size; 2] {
+        return Ok(());
+    }
+    Err(ConfigError::Conflict {
+        at: "image_size".to_owned(),
+        problem: format!(
+            "the encoder `{encoder}` reads pictures of {image_size}x{image_size} pixels, but these \
+             are {height}x{width}"
+        ),
+        advice: format!("set `preprocessing.height` and `preprocessing.width` to {image_size}"),
     })
 }
 

@@ -1,8 +1,11 @@
 //! Encoders of token ids and of vectors in time; each one reads both.
 
+pub mod ast;
 pub mod bert;
+pub mod clip_text;
 mod convolution;
 pub mod embed;
+pub mod gpt2;
 mod head;
 pub mod parallel_cnn;
 pub(crate) mod published;
@@ -13,6 +16,9 @@ pub mod stacked_cnn;
 mod stem;
 mod time_steps;
 pub mod transformer;
+pub mod wav2vec2;
+pub mod whisper;
+pub mod yamnet;
 
 use burn::tensor::{Bool, Int, Tensor};
 
@@ -73,11 +79,17 @@ pub enum SequenceInput {
 components! {
     /// Every encoder that reads token ids or vectors in time.
     SequenceEncoderConfig => AnySequenceEncoder: dyn SequenceEncoder from SequenceInput {
+        "ast" => ast::Ast, "AST: patches of a spectrogram that read each other";
         "bert" => bert::Bert, "BERT, RoBERTa, DistilBERT, MiniLM: words that read each other both ways";
+        "clip_text" => clip_text::ClipText, "CLIP's tower for texts: words that read the ones before them";
         "embed" => embed::Embed, "the mean of the steps, in no order";
+        "gpt2" => gpt2::Gpt2, "GPT-2: words that read the ones before them";
         "parallel_cnn" => parallel_cnn::ParallelCnn, "convolutions of several widths side by side";
         "rnn" => rnn::Rnn, "a recurrent network: plain, LSTM or GRU";
         "stacked_cnn" => stacked_cnn::StackedCnn, "convolutions one after another, shortening time";
         "transformer" => transformer::Transformer, "self-attention over the steps";
+        "wav2vec2" => wav2vec2::Wav2Vec2, "wav2vec 2.0: samples shortened by convolutions, and steps that read each other";
+        "whisper" => whisper::Whisper, "Whisper's encoder: 30 seconds of frames that read each other";
+        "yamnet" => yamnet::Yamnet, "YAMNet: convolutions over patches of about a second";
     }
 }

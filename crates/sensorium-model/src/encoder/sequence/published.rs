@@ -87,13 +87,40 @@ pub(super) fn token_ids(input: SequenceBatch) -> (Tensor<2, Int>, Tensor<1, Int>
 /// # Panics
 ///
 /// If the batch holds ids.
-#[allow(dead_code, reason = "of the encoders of sound")]
 pub(super) fn step_values(input: SequenceBatch) -> (Tensor<3>, Tensor<1, Int>) {
     let lengths = input.mask.int().sum_dim(1).squeeze_dim(1);
     match input.steps {
         SequenceSteps::Values(values) => (values, lengths),
         SequenceSteps::Tokens(_) => panic!("an encoder reads the layout that it was built for"),
     }
+}
+
+/// The most frames of a sound; refuses frames of another width than the encoder reads.
+///
+/// # Errors
+///
+/// [`ConfigError`] for token ids, and for frames that are not of `width`, with the front end that
+/// makes such frames.
+pub(super) fn check_frames(
+    encoder: &str,
+    input: &SequenceInput,
+    width: usize,
+    front_end: &str,
+) -> Result<usize, ConfigError> {
+    let got = match *input {
+        SequenceInput::Values { width: got, max_length } if got == width => return Ok(max_length),
+        SequenceInput::Values { width: got, .. } => format!("frames of {got} numbers"),
+        SequenceInput::Tokens { .. } => "token ids".to_owned(),
+    };
+    Err(ConfigError::Conflict {
+        at: "type".to_owned(),
+        problem: format!(
+            "the encoder `{encoder}` reads frames of {width} numbers, but this input is {got}"
+        ),
+        advice: format!(
+            "use it for an audio column with `preprocessing.type` set to `{front_end}`"
+        ),
+    })
 }
 
 /// # Errors
@@ -130,6 +157,23 @@ pub(crate) fn named_layers(
         })
     });
     outside.chain(layers).collect()
+}
+
+/// The parts of a layer of CLIP's towers: ours beside theirs.
+pub(crate) const CLIP_LAYERS: [(&str, &str); 8] = [
+    ("attention_norm", "layer_norm1"),
+    ("attention.query", "self_attn.q_proj"),
+    ("attention.key", "self_attn.k_proj"),
+    ("attention.value", "self_attn.v_proj"),
+    ("attention.output", "self_attn.out_proj"),
+    ("linear_norm", "layer_norm2"),
+    ("inner", "mlp.fc1"),
+    ("outer", "mlp.fc2"),
+];
+
+/// The config of a tower, which stands at `part` where both are published together.
+pub(crate) fn part_of_clip<'a>(config: &'a Value, part: &str) -> &'a Value {
+    if config[part].is_object() { &config[part] } else { config }
 }
 
 /// The folder's own tokenizer, and texts as long as its model was trained on.
