@@ -162,11 +162,11 @@ def yamnet(arguments, scratch):
         rows = list(csv.DictReader(file))
     clips = [arguments.data / "esc10" / row["audio"] for row in rows]
     write_table(scratch / "table.csv", "clip", clips)
-    more = ["--set", "input_features.0.type=audio", "--set", "input_features.0.encoder.output_layer=logits"]
-    logits = embedded(arguments, scratch / "table.csv", "clip", weights, scratch, *more)
+    more = ["--set", "input_features.0.type=audio", "--set", "input_features.0.encoder.output_layer=scores"]
+    scores = embedded(arguments, scratch / "table.csv", "clip", weights, scratch, *more)
     hits = {event: [] for event in SOUNDS}
-    for row, scores in zip(rows, logits, strict=True):
-        best = {classes[index] for index in numpy.argsort(-scores)[:5]}
+    for row, of_clip in zip(rows, scores, strict=True):
+        best = {classes[index] for index in numpy.argsort(-of_clip)[:5]}
         hits[row["event"]].append(bool(best & SOUNDS[row["event"]]))
     for event, heard in hits.items():
         print(f"YAMNet: {event}: {sum(heard)} of {len(heard)} clips")

@@ -129,6 +129,15 @@ macro_rules! modalities {
                 match self { $(Self::$modality(_) => $name,)+ }
             }
 
+            /// The layout of the features that the modality called `name` makes; `None` for an
+            /// unknown one.
+            pub fn layout_of(name: &str) -> Option<Layout> {
+                match name {
+                    $($name => Some(Layout::$layout),)+
+                    _ => None,
+                }
+            }
+
             /// The layout of the features, which decides the encoders that can read them.
             pub const fn layout(&self) -> Layout {
                 match self { $(Self::$modality(_) => Layout::$layout,)+ }

@@ -120,13 +120,14 @@ fn input(
     }
     let default = |key| default_of(defaults, &kind, key);
 
-    // What the modality refuses is told before anything is read for the encoder.
     let preprocessing = section(default("preprocessing"), written.preprocessing);
     let modality = |preprocessing| {
         ModalityConfig::read(&kind, preprocessing)
             .map_err(|error| below_preprocessing(error, ModalityConfig::COMPONENTS, &kind))
     };
-    let layout = modality(preprocessing.clone())?.layout();
+    let names = || ModalityConfig::COMPONENTS.iter().map(|(name, _)| *name);
+    let layout = ModalityConfig::layout_of(&kind)
+        .ok_or_else(|| ConfigError::unknown_value("type", &kind, names()))?;
     let encoder = over(default("encoder"), written.encoder);
     let (name, mut rest) = component(encoder, "", "encoder")?;
     let source = Source::take(layout, name, &mut rest, default_encoder(layout))

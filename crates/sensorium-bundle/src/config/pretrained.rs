@@ -88,8 +88,7 @@ pub(super) fn modality(guess: &str, encoder: &Value) -> Result<Option<&'static s
     let name = encoder["type"].as_str().unwrap_or_default().to_owned();
     let name = named(name, &Published::open(Path::new(path))?, Path::new(path))?;
     let layouts = EncoderConfig::layouts(&name);
-    let of = |kind| ModalityConfig::read(kind, Value::Object(Map::new()));
-    if of(guess).is_ok_and(|modality| layouts.contains(&modality.layout())) {
+    if ModalityConfig::layout_of(guess).is_some_and(|layout| layouts.contains(&layout)) {
         return Ok(None);
     }
     Ok(match layouts {

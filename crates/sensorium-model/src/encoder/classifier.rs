@@ -1,6 +1,7 @@
 //! The classes that a published encoder was trained on.
 
 use burn::module::Module;
+use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Bool, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,17 @@ pub enum OutputLayer {
     Embedding,
     /// The logits of the classes that the weights were trained on.
     Logits,
+    /// The probabilities of those classes.
+    Scores,
+}
+
+/// How logits become probabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// Of one class among all.
+    Softmax,
+    /// Of each class by itself.
+    Sigmoid,
 }
 
 /// The classifier of a published encoder, where its logits are asked for.
@@ -27,6 +39,8 @@ pub(crate) struct Classifier {
     width: usize,
     #[module(skip)]
     activation: Activation,
+    #[module(skip)]
+    link: Option<Link>,
 }
 
 impl Classifier {
@@ -37,8 +51,18 @@ impl Classifier {
         num_classes: usize,
         device: &Device,
     ) -> Self {
-        let num_classes = (output == OutputLayer::Logits).then_some(num_classes);
-        Self::with_hidden(width, &[], Activation::Identity, num_classes, device)
+        let num_classes = (output != OutputLayer::Embedding).then_some(num_classes);
+        Self::with_hidden(width, &[], Activation::Identity, num_classes, device).giving(output)
+    }
+
+    /// The same with probabilities of one class among all, where those are asked for.
+    pub(crate) fn giving(self, output: OutputLayer) -> Self {
+        Self { link: (output == OutputLayer::Scores).then_some(Link::Softmax), ..self }
+    }
+
+    /// The same for classes of which several may be right.
+    pub(crate) fn of_several(self) -> Self {
+        Self { link: self.link.map(|_| Link::Sigmoid), ..self }
     }
 
     /// For embeddings of `width`, with layers of `hidden` widths before the one of the classes,
@@ -58,6 +82,7 @@ impl Classifier {
             linear: num_classes.map(|classes| linear(last, classes)),
             width: last,
             activation,
+            link: None,
         }
     }
 
@@ -73,9 +98,12 @@ impl Classifier {
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let hidden = self.hidden.iter();
         let x = hidden.fold(x, |x, linear| linear.activated(x, self.activation.into()));
-        match &self.linear {
-            Some(linear) => linear.forward(x),
-            None => x,
+        let Some(linear) = &self.linear else { return x };
+        let logits = linear.forward(x);
+        match self.link {
+            None => logits,
+            Some(Link::Softmax) => softmax(logits, D - 1),
+            Some(Link::Sigmoid) => sigmoid(logits),
         }
     }
 

@@ -256,7 +256,7 @@ impl Build for MobileNetV3 {
         let last = blocks.last().expect("each variant has blocks").outputs;
         // Table 1: as many as the last block has while it is wide.
         let head = 6 * last;
-        let is_logits = config.output_layer == OutputLayer::Logits;
+        let classifies = config.output_layer != OutputLayer::Embedding;
         let hidden = [config.model_variant.classifier_width()];
         Ok(Self {
             stem: padded(&ConvolutionSizes::square(3, STEM_WIDTH, 3, 2)),
@@ -264,11 +264,12 @@ impl Build for MobileNetV3 {
             head: padded(&ConvolutionSizes::square(last, head, 1, 1)),
             classifier: Classifier::with_hidden(
                 head,
-                if is_logits { &hidden } else { &[] },
+                if classifies { &hidden } else { &[] },
                 Activation::HardSwish,
-                is_logits.then_some(config.num_classes),
+                classifies.then_some(config.num_classes),
                 device,
-            ),
+            )
+            .giving(config.output_layer),
         })
     }
 

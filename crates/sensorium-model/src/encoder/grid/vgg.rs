@@ -51,7 +51,7 @@ pub enum Pooling {
 /// | `model_variant` | 16 | 11, 13, 16, 19 |
 /// | `batch_norm` | false | |
 /// | `pooling` | `mean` | see [`Pooling`] |
-/// | `output_layer` | `embedding` | see [`OutputLayer`]; `logits` needs `pooling: classifier` |
+/// | `output_layer` | `embedding` | see [`OutputLayer`]; classes need `pooling: classifier` |
 /// | `num_classes` | 1 000 | 1 to 65 536; of the logits |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,10 +92,10 @@ impl VggConfig {
     fn check(&self, input: &GridInput) -> Result<[usize; 5], ConfigError> {
         check_color("vgg", input)?;
         in_range("num_classes", self.num_classes, 1..=MAX_WIDTH)?;
-        if self.output_layer == OutputLayer::Logits && self.pooling == Pooling::Mean {
+        if self.output_layer != OutputLayer::Embedding && self.pooling == Pooling::Mean {
             return Err(ConfigError::Conflict {
                 at: "output_layer".to_owned(),
-                problem: "`logits` are made by the classifier, but `pooling` is `mean`".to_owned(),
+                problem: "classes are told by the classifier, but `pooling` is `mean`".to_owned(),
                 advice: "set `pooling` to `classifier`".to_owned(),
             });
         }
@@ -175,7 +175,7 @@ impl Build for Vgg {
         let classifier = match config.pooling {
             Pooling::Mean => Classifier::with_hidden(inputs, &[], Activation::Relu, None, device),
             Pooling::Classifier => {
-                let num_classes = config.output_layer == OutputLayer::Logits;
+                let num_classes = config.output_layer != OutputLayer::Embedding;
                 Classifier::with_hidden(
                     inputs * CLASSIFIER_SIDE * CLASSIFIER_SIDE,
                     &CLASSIFIER_WIDTHS,
@@ -183,6 +183,7 @@ impl Build for Vgg {
                     num_classes.then_some(config.num_classes),
                     device,
                 )
+                .giving(config.output_layer)
             }
         };
         Ok(Self { convolutions, classifier, depths, pooling: config.pooling })

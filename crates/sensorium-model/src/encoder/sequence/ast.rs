@@ -199,8 +199,8 @@ impl Build for Ast {
                 .map(|_| EncoderBlock::new(&block, device))
                 .collect(),
             norm: norm(),
-            classifier_norm: (output == OutputLayer::Logits).then(norm),
-            classifier: Classifier::new(output, width, classes, device),
+            classifier_norm: (output != OutputLayer::Embedding).then(norm),
+            classifier: Classifier::new(output, width, classes, device).of_several(),
             num_frames: config.max_length,
             reduce: config.reduce_output,
         })

@@ -125,12 +125,13 @@ impl Build for Yamnet {
             inputs = outputs;
             Separable { depthwise, pointwise }
         };
-        let (output, classes) = (config.output_layer, config.num_classes);
+        let classes = config.num_classes;
+        let classifier = Classifier::new(config.output_layer, WIDTH, classes, device).of_several();
         Ok(Self {
             layers: LAYERS.iter().map(layer).collect(),
             stem: convolution(&ConvolutionSizes::square(1, STEM_WIDTH, 3, 2)),
-            reduce: Reduce::new(config.reduce_output, WIDTH, device),
-            classifier: Classifier::new(output, WIDTH, classes, device),
+            reduce: Reduce::new(config.reduce_output, classifier.output_width(), device),
+            classifier,
         })
     }
 
@@ -203,11 +204,11 @@ impl SequenceEncoder for Yamnet {
         let real = real_patches(&counts, count);
         let flat = patches.reshape([rows * count, 1, height, width]);
         let tokens = self.tokens(flat, &real).reshape([rows, count, WIDTH]);
-        let steps = TimeSteps::new(tokens, counts);
+        let steps = TimeSteps::new(self.classifier.forward(tokens), counts);
         Encoded {
-            pooled: self.classifier.forward(self.reduce.forward(&steps)),
+            pooled: self.reduce.forward(&steps),
             mask: steps.mask(),
-            tokens: self.classified(&steps),
+            tokens: steps.into_values(),
         }
     }
 
@@ -233,12 +234,6 @@ impl Yamnet {
         let map = self.stem.forward(patches);
         let map = self.layers.iter().fold(map, |map, layer| layer.forward(map));
         rows.spread(global_mean(map))
-    }
-
-    /// `[P, N, output width]`, zeros where a patch is padding.
-    fn classified(&self, steps: &TimeSteps) -> Tensor<3> {
-        let tokens = self.classifier.forward(steps.values());
-        steps.with(tokens).into_values()
     }
 }
 
