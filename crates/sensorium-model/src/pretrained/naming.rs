@@ -48,14 +48,13 @@ pub(crate) struct Source {
     pub(crate) transposed: bool,
 }
 
-/// What kind of layer a parameter is of, as Burn names the struct.
-fn leaf(container: &str, own: &str) -> &'static str {
-    match (container, own) {
-        ("Struct:LayerNorm" | "Struct:BatchNorm" | "Struct:GroupNorm", "gamma") => "weight",
-        ("Struct:LayerNorm" | "Struct:BatchNorm" | "Struct:GroupNorm", "beta") => "bias",
-        (_, "running_mean") => "running_mean",
-        (_, "running_variance") => "running_var",
-        (_, "bias") => "bias",
+/// PyTorch's name of a layer's parameter.
+fn leaf(own: &str) -> &'static str {
+    match own {
+        "running_mean" => "running_mean",
+        "running_variance" => "running_var",
+        // Of norms, their shift.
+        "bias" | "beta" => "bias",
         _ => "weight",
     }
 }
@@ -71,7 +70,7 @@ impl Naming {
             return Some(Source { name: name.to_owned(), part, transposed });
         }
         let (theirs, part) = parted(self.of_module(module)?);
-        let name = format!("{theirs}.{}", leaf(container, own));
+        let name = format!("{theirs}.{}", leaf(own));
         Some(Source { name, part, transposed })
     }
 

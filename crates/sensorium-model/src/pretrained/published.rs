@@ -164,7 +164,7 @@ impl Shapes {
 
     /// How many blocks follow each other from 0 on, the name of a tensor of each being given.
     pub(crate) fn count(&self, name: impl Fn(usize) -> String) -> usize {
-        (0..).take_while(|&block| self.contains(&name(block))).count()
+        (0..self.0.len()).take_while(|&block| self.contains(&name(block))).count()
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -214,13 +214,10 @@ fn without_weights(folder: &Path) -> PretrainedError {
     let mut pickles: Vec<PathBuf> =
         entries.map(|entry| entry.path()).filter(|path| is_pickle(path)).collect();
     pickles.sort();
-    match pickles.into_iter().next() {
-        Some(path) => PretrainedError::Pickle { path },
-        None => {
-            let expected = WEIGHTS.join(" nor ");
-            PretrainedError::NoWeights { path: folder.to_owned(), expected }
-        }
+    if let Some(path) = pickles.into_iter().next() {
+        return PretrainedError::Pickle { path };
     }
+    PretrainedError::NoWeights { path: folder.to_owned(), expected: WEIGHTS.join(" nor ") }
 }
 
 fn json_or_null(path: &Path) -> Result<Value, PretrainedError> {
