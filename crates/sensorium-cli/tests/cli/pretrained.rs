@@ -51,7 +51,7 @@ fn tensors(vocabulary: usize) -> Vec<(String, Vec<usize>)> {
 }
 
 /// Writes a folder in the Hugging Face layout, without the tensor that is called `missing`.
-fn publish(small: &Small, missing: &str) {
+pub(crate) fn publish(small: &Small, missing: &str) {
     let folder = small.path("weights");
     fs::create_dir_all(&folder).unwrap();
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/text_tokenizer/wordpiece");
