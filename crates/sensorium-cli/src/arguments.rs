@@ -201,7 +201,7 @@ pub(crate) struct EmbedArguments {
     /// Face hub in a build with `hub`; may be given again
     #[arg(long, value_name = "COLUMN=PATH", group = "encoders", conflicts_with_all = ["model_path", "config"])]
     pub(crate) encoder: Vec<String>,
-    /// Set a key of the config, such as input_features.0.encoder.type=resnet; may be given again
+    /// Set a key of the config, such as `input_features.0.encoder.type=resnet`; may be given again
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "model_path")]
     pub(crate) set: Vec<String>,
     /// The root of every random choice, such as the split's

@@ -45,9 +45,11 @@ impl Environment {
 }
 
 fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    let value = path(name)?.into_os_string().into_string().ok()?.trim().to_owned();
+    (!value.is_empty()).then_some(value)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the binary may, and these are its user's settings")]
 fn path(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

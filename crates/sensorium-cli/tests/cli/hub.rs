@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::serialize_to_file;
 use serde_json::json;
 
-use crate::hub_server::{Fault, HubServer};
+use crate::hub_server::{COMMIT, Fault, HubServer};
 use crate::pretrained::publish;
 use crate::small::{Small, TRAIN};
 
@@ -70,8 +70,8 @@ fn refused(small: &Small, server: &HubServer, model: &str, set: &[(&str, &str)])
 }
 
 /// The model's file in the cache, where it is there.
-fn cached(small: &Small, server: &HubServer, file: &str) -> Option<Vec<u8>> {
-    fs::read(small.path(CACHED).join("snapshots").join(server.commit()).join(file)).ok()
+fn cached(small: &Small, file: &str) -> Option<Vec<u8>> {
+    fs::read(small.path(CACHED).join("snapshots").join(COMMIT).join(file)).ok()
 }
 
 #[test]
@@ -84,10 +84,7 @@ fn a_model_is_downloaded_once_and_is_what_the_hub_has() {
     let said = embedded(&small, &server, "owner/small", &[]);
     assert_eq!(said.matches("downloading owner/small").count(), 1, "{said}");
     assert_eq!(small.read("embedded.jsonl"), by_folder);
-    assert_eq!(
-        cached(&small, &server, WEIGHTS),
-        fs::read(small.path("weights").join(WEIGHTS)).ok()
-    );
+    assert_eq!(cached(&small, WEIGHTS), fs::read(small.path("weights").join(WEIGHTS)).ok());
     assert!(server.requests().iter().any(|path| path.contains("/resolve/main/config.json")));
 
     server.forget_requests();
@@ -105,10 +102,10 @@ fn what_a_cache_lacks_is_asked_for_and_nothing_else() {
     let (small, server) = published();
     embedded(&small, &server, "owner/small", &[]);
     server.forget_requests();
-    let asked = format!("{CACHED}/.no_exist/{}/preprocessor_config.json", server.commit());
+    let asked = format!("{CACHED}/.no_exist/{COMMIT}/preprocessor_config.json");
     fs::remove_file(small.path(&asked)).unwrap();
     embedded(&small, &server, "owner/small", &[]);
-    let expected = format!("/owner/small/resolve/{}/preprocessor_config.json", server.commit());
+    let expected = format!("/owner/small/resolve/{COMMIT}/preprocessor_config.json");
     assert_eq!(server.requests(), [expected]);
     assert!(small.path(&asked).is_file(), "it is known again");
 }
@@ -120,7 +117,7 @@ fn a_revision_is_asked_for_by_its_name_and_an_unknown_one_is_named() {
     let first = "/owner/small/resolve/refs%2Fpr%2F1/config.json";
     assert_eq!(server.requests().first().map(String::as_str), Some(first));
     server.forget_requests();
-    embedded(&small, &server, &format!("owner/small@{}", server.commit()), &[]);
+    embedded(&small, &server, &format!("owner/small@{COMMIT}"), &[]);
     assert_eq!(server.requests(), [""; 0], "the commit is in the cache");
     let said = refused(&small, &server, "owner/other@v2", &[]);
     let expected = "error: `owner/other` at `v2` has neither model.safetensors nor \
@@ -171,7 +168,7 @@ fn a_pickle_alone_is_refused_and_never_downloaded() {
     let said = refused(&small, &server, "owner/small", &[]);
     assert!(said.contains("`owner/small/pytorch_model.bin` is a pickle"), "{said}");
     assert!(said.contains("scripts/safetensors_from_pytorch.py"), "{said}");
-    assert_eq!(cached(&small, &server, "pytorch_model.bin"), None);
+    assert_eq!(cached(&small, "pytorch_model.bin"), None);
 }
 
 #[test]
@@ -207,12 +204,12 @@ fn a_connection_that_is_cut_leaves_nothing_that_could_be_used() {
         server.fail_once(WEIGHTS, fault);
         let said = refused(&small, &server, "owner/small", &[]);
         assert!(said.contains("could not download `owner/small/model.safetensors`"), "{said}");
-        assert_eq!(cached(&small, &server, WEIGHTS), None, "{fault:?}");
+        assert_eq!(cached(&small, WEIGHTS), None, "{fault:?}");
         refused(&small, &server, "owner/small", &[("HF_HUB_OFFLINE", "1")]);
 
         embedded(&small, &server, "owner/small", &[]);
         let published = fs::read(small.path("weights").join(WEIGHTS)).ok();
-        assert!(cached(&small, &server, WEIGHTS) == published, "{fault:?}");
+        assert!(cached(&small, WEIGHTS) == published, "{fault:?}");
     }
 }
 
@@ -234,6 +231,6 @@ fn a_tokenizer_is_downloaded_without_the_weights() {
     let arguments = [TRAIN, &["--set", "trainer.epochs=1", "--set", caption]].concat();
     let output = run(&small, &server, &arguments, &[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(cached(&small, &server, "tokenizer.json").is_some());
+    assert!(cached(&small, "tokenizer.json").is_some());
     assert!(!server.requests().iter().any(|path| path.contains("safetensors")));
 }

@@ -6,12 +6,12 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 /// The commit that every revision of the model is.
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// What goes wrong half-way through a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +58,6 @@ impl HubServer {
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    pub(crate) fn commit(&self) -> &'static str {
-        COMMIT
     }
 
     /// The paths that were asked for, in order.
@@ -139,7 +135,7 @@ impl Hub {
             Some((_, file)) if !self.folder.join(file).is_file() => {
                 refuse(connection, "404 Not Found")
             }
-            Some((_, file)) if file.ends_with(".json") => self.send(connection, file, &request),
+            Some((_, file)) if is_small(file) => self.send(connection, file, &request),
             Some((_, file)) => self.redirect(connection, file),
             None => refuse(connection, "404 Not Found"),
         }
@@ -186,6 +182,11 @@ impl Hub {
         let fault = state.fault.take_if(|(name, _)| *name == file && request.range.1.is_none());
         fault.map(|(_, fault)| fault)
     }
+}
+
+/// Whether the hub keeps a file itself, rather than where it keeps large ones.
+fn is_small(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|extension| extension == "json")
 }
 
 /// Names a file's content; the hub takes a hash.

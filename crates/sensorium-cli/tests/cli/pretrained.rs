@@ -59,7 +59,8 @@ pub(crate) fn publish(small: &Small, missing: &str) {
     let tokenizer: serde_json::Value =
         serde_json::from_slice(&fs::read(folder.join("tokenizer.json")).unwrap()).unwrap();
     let ids = tokenizer["model"]["vocab"].as_object().unwrap().values();
-    let vocabulary = ids.map(|id| id.as_u64().unwrap()).max().unwrap() as usize + 1;
+    let last = ids.map(|id| id.as_u64().unwrap()).max().unwrap();
+    let vocabulary = usize::try_from(last).unwrap() + 1;
     let tensors: Vec<_> = tensors(vocabulary)
         .into_iter()
         .filter(|(name, _)| name != missing)
