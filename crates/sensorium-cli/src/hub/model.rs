@@ -153,7 +153,9 @@ impl<'a> Model<'a> {
     #[expect(clippy::print_stderr, reason = "this is the command's own output")]
     fn announce(&mut self) {
         if !self.is_announced {
-            eprintln!("downloading {} from {}", self.name.id, self.environment.endpoint);
+            // The second half is for those who meant a path.
+            let (id, endpoint) = (&self.name.id, &self.environment.endpoint);
+            eprintln!("downloading {id} from {endpoint}, as no such path is here");
             self.is_announced = true;
         }
     }

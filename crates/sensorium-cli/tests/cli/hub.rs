@@ -220,6 +220,7 @@ fn a_hub_that_cannot_be_reached_is_named() {
     let said = refused(&small, &server, "owner/small", &[]);
     let expected = format!("`owner/small/config.json` from {}", server.endpoint());
     assert!(said.contains(&expected), "{said}");
+    assert!(said.contains("as no such path is here"), "{said}");
 }
 
 #[test]
