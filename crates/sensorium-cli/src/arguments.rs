@@ -197,10 +197,11 @@ pub(crate) struct EmbedArguments {
     /// The config whose inputs are encoded by the published weights that it names
     #[arg(short, long, value_name = "FILE", group = "encoders")]
     pub(crate) config: Option<PathBuf>,
-    /// A column and the folder or file of the weights that encode it; may be given again
+    /// A column and the folder or file of the weights that encode it, or their name on the Hugging
+    /// Face hub in a build with `hub`; may be given again
     #[arg(long, value_name = "COLUMN=PATH", group = "encoders", conflicts_with_all = ["model_path", "config"])]
     pub(crate) encoder: Vec<String>,
-    /// Set a key of the config, such as input_features.0.encoder.type=resnet; may be given again
+    /// Set a key of the config, such as `input_features.0.encoder.type=resnet`; may be given again
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "model_path")]
     pub(crate) set: Vec<String>,
     /// The root of every random choice, such as the split's

@@ -3,6 +3,8 @@
 mod arguments;
 mod command;
 mod failure;
+#[cfg(feature = "hub")]
+mod hub;
 mod progress;
 mod statistics;
 

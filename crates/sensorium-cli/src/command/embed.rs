@@ -185,12 +185,12 @@ fn columns(embeddings: &[Embedding], rows: &[&RowFeatures]) -> Vec<Cells> {
             (width, values)
         })
         .collect();
-    let cell = |row: usize, input: usize| match &rows[row].features[input] {
-        None => OutputCell::Missing,
-        Some(_) => {
-            let (width, values) = &columns[input];
-            OutputCell::Vector(values[row * width..][..*width].to_vec())
+    let cell = |row: usize, input: usize| {
+        if rows[row].features[input].is_none() {
+            return OutputCell::Missing;
         }
+        let (width, values) = &columns[input];
+        OutputCell::Vector(values[row * width..][..*width].to_vec())
     };
     let row = |row| Cells((0..columns.len()).map(|input| cell(row, input)).collect());
     (0..rows.len()).map(row).collect()

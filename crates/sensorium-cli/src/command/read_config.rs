@@ -17,7 +17,7 @@ pub(super) fn read_config(
     seed: Seed,
     table: &Table,
 ) -> Result<Config, Failure> {
-    let written = assigned(read_written(path)?, assignments)?;
+    let written = localised(assigned(read_written(path)?, assignments)?)?;
     Config::resolve(written, table, seed).map_err(|error| in_file(error, path))
 }
 
@@ -42,6 +42,19 @@ pub(super) fn assigned(mut written: Value, assignments: &[String]) -> Result<Val
     Ok(written)
 }
 
+/// A config whose published weights all lie on this machine.
+#[cfg(feature = "hub")]
+fn localised(mut written: Value) -> Result<Value, Failure> {
+    crate::hub::download_named(&mut written)?;
+    Ok(written)
+}
+
+#[cfg(not(feature = "hub"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the feature `hub` it can fail")]
+fn localised(written: Value) -> Result<Value, Failure> {
+    Ok(written)
+}
+
 /// Resolves a config that may have no outputs; `path` is where it lies, if anywhere.
 pub(super) fn inputs_of(
     written: Value,
@@ -49,7 +62,7 @@ pub(super) fn inputs_of(
     seed: Seed,
     table: &Table,
 ) -> Result<Config, Failure> {
-    let resolved = Config::resolve_inputs(written, table, seed);
+    let resolved = Config::resolve_inputs(localised(written)?, table, seed);
     resolved.map_err(|error| match path {
         Some(path) => in_file(error, path),
         None => error.into(),

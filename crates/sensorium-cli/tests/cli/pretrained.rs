@@ -51,7 +51,7 @@ fn tensors(vocabulary: usize) -> Vec<(String, Vec<usize>)> {
 }
 
 /// Writes a folder in the Hugging Face layout, without the tensor that is called `missing`.
-fn publish(small: &Small, missing: &str) {
+pub(crate) fn publish(small: &Small, missing: &str) {
     let folder = small.path("weights");
     fs::create_dir_all(&folder).unwrap();
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/text_tokenizer/wordpiece");
@@ -59,7 +59,8 @@ fn publish(small: &Small, missing: &str) {
     let tokenizer: serde_json::Value =
         serde_json::from_slice(&fs::read(folder.join("tokenizer.json")).unwrap()).unwrap();
     let ids = tokenizer["model"]["vocab"].as_object().unwrap().values();
-    let vocabulary = ids.map(|id| id.as_u64().unwrap()).max().unwrap() as usize + 1;
+    let last = ids.map(|id| id.as_u64().unwrap()).max().unwrap();
+    let vocabulary = usize::try_from(last).unwrap() + 1;
     let tensors: Vec<_> = tensors(vocabulary)
         .into_iter()
         .filter(|(name, _)| name != missing)

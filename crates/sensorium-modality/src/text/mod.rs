@@ -151,7 +151,8 @@ impl Modality for Text {
             TokenSource::File(_) if !holds_text(column, rows) => return Err(no_text()),
             TokenSource::File(path) => {
                 let advice = "set `pretrained_model_name_or_path` to a local folder with a \
-                              tokenizer.json, or to that file; nothing is fetched from the network";
+                              tokenizer.json, or to that file; a name on the Hugging Face hub needs \
+                              a `sensorium` that was built with `--features hub`";
                 Tokens::HfTokenizer(Pretrained::read(&path).map_err(|it| refuse(it, advice))?)
             }
         };

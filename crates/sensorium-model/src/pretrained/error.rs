@@ -142,6 +142,11 @@ impl Hint for PretrainedError {
             Self::Names { .. } | Self::Extra { .. } => {
                 Some("is this the `type` that the weights were trained as?".to_owned())
             }
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
+                "nothing is there; a name on the Hugging Face hub needs a `sensorium` that was \
+                 built with `--features hub`"
+                    .to_owned(),
+            ),
             Self::NoWeights { .. } => {
                 Some("give a folder of Hugging Face's layout, or a `.safetensors` file".to_owned())
             }

@@ -270,6 +270,7 @@ mod tests {
         assert!(error.contains("holds no weights: neither model.safetensors nor"), "{error}");
         let error = Published::open(&folder.path().join("nowhere")).unwrap_err();
         assert!(matches!(error, PretrainedError::Read { .. }), "{error}");
+        assert!(error.hint().unwrap().contains("`--features hub`"));
     }
 
     #[test]
