@@ -162,7 +162,7 @@ functions! {
     gelu_tanh(x) { x * (0.5 + 0.5 * tanh(TANH_SCALE * (x + CUBE * (x * x * x)))) }
     quick_gelu(x) { x * sigmoid(QUICK * x) }
     silu(x) { x * sigmoid(x) }
-    relu6(x) { if x <= 0.0 { 0.0 } else if x >= 6.0 { 6.0 } else { x } }
+    relu6(x) { x.clamp(0.0, 6.0) }
     hard_swish(x) {
         if x <= -3.0 { 0.0 } else if x >= 3.0 { x } else { x * (x + 3.0) / 6.0 }
     }

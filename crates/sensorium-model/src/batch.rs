@@ -17,6 +17,7 @@ pub struct FeatureBatch {
 
 /// The features of the present rows, stacked.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a batch holds one for each column")]
 pub enum FeatureValues {
     /// `[P, D]`.
     Vector(Tensor<2>),

@@ -341,7 +341,7 @@ impl Store {
             return Ok(Self { path: Some(path), by_key: BTreeMap::new() });
         }
         let (Index { keys, lengths }, mut tensors) = sealed::read(&path, KIND)?;
-        let mut take = |name: &str| tensors.remove(name).map(|data| numbers_of(data));
+        let mut take = |name: &str| tensors.remove(name).map(numbers_of);
         let (pooled, tokens) =
             (take("pooled").unwrap_or_default(), take("tokens").unwrap_or_default());
         let width = pooled.len() / keys.len().max(1);

@@ -2,7 +2,7 @@
 //!
 //! Sources: Howard and Ruder 2018, "Universal Language Model Fine-tuning", section 3.2, for rates
 //! that fall from block to block (<https://arxiv.org/abs/1801.06146>), in the form of timm's
-//! `layer_decay`; Hu et al. 2022, "LoRA" (<https://arxiv.org/abs/2106.09685>), with Burn's adapters.
+//! `layer_decay`; Hu et al. 2022, "`LoRA`" (<https://arxiv.org/abs/2106.09685>), with Burn's adapters.
 //! Differs from the paper: the adapter's product is added to the weight, not to its output, which is
 //! the same function; and every linear layer has one.
 
