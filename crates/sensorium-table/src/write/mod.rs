@@ -380,7 +380,7 @@ mod tests {
         };
         assert_eq!(
             refusal(vec![OutputCell::Missing]),
-            "row 2 for `p.csv` has 1 cells, but there are 4 columns"
+            "row 2 for `p.csv` has 1 cells, but there are 5 columns"
         );
         assert_eq!(
             refusal(row("a", 1, f64::NAN, &[])),
@@ -395,6 +395,12 @@ mod tests {
         assert_eq!(
             refusal(cells),
             "row 2 of column `rank` for `p.csv` is Number(1.0), but Integer was expected"
+        );
+        let mut cells = row("a", 1, 0.0, &[]);
+        cells[4] = OutputCell::Vector(vec![1.0]);
+        assert_eq!(
+            refusal(cells),
+            "row 2 of column `embedding` for `p.csv` is Vector([1.0]), but Vector(2) was expected"
         );
         let twice = vec![("a".to_owned(), OutputType::Text), ("a".to_owned(), OutputType::Text)];
         let error = TableWriter::create(&path, twice).unwrap_err();
