@@ -97,6 +97,7 @@ MODELS = {
         encoder_attention_heads=8,
         encoder_ffn_dim=2048,
         decoder_layers=1,
+        decoder_attention_heads=8,
     ).encoder,
     "wav2vec2_base": lambda: of_transformers("Wav2Vec2Model"),
     "ast": lambda: of_transformers("ASTModel"),
