@@ -19,6 +19,9 @@ use sensorium_core::{ConfigError, FeatureShape, Layout};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use classifier::OutputLayer;
+pub use patches::PatchReduce;
+
 use crate::batch::mask;
 use crate::layer::FullyConnectedKeys;
 use crate::pretrained::{self, Adopted, Naming, PretrainedError, Published};

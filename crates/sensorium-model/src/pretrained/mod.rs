@@ -2,7 +2,7 @@
 //!
 //! A [`Published`] is a folder in the Hugging Face layout or a single `.safetensors` file. What its
 //! `config.json` says becomes keys of the encoder's section, what its preprocessing files say keys
-//! of the column's `preprocessing`, and [`load`] brings its tensors into the encoder that was built
+//! of the column's `preprocessing`, and loading brings its tensors into the encoder that was built
 //! from them. Each encoder says in its own file which names its weights have ([`Naming`]).
 
 mod error;

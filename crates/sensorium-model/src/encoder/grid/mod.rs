@@ -12,6 +12,8 @@ pub mod vit;
 
 use burn::tensor::Tensor;
 
+pub use inverted_residual::Zeros;
+
 use crate::Encoded;
 
 /// Reads a picture into an embedding.
