@@ -141,15 +141,17 @@ impl Output<'_> {
         if rows.is_empty() && self.writer.is_none() {
             return Err(Failure::new("no row of the first batch can be read", None));
         }
-        let mut encoded = columns(&self.encoders.embed(&rows), &rows).into_iter();
+        let encoded =
+            if rows.is_empty() { Vec::new() } else { cells(&self.encoders.embed(&rows), &rows) };
+        let mut encoded = encoded.into_iter();
         let num_inputs = self.encoders.config().input_features.len();
         let missing = || vec![OutputCell::Missing; num_inputs];
-        let cells = readable.iter().map(|row| match row {
-            Some(_) => encoded.next().expect("one for each readable row").0,
+        let all = readable.iter().map(|row| match row {
+            Some(_) => encoded.next().expect("one for each readable row"),
             None => missing(),
         });
-        let cells: Vec<Vec<OutputCell>> = cells.collect();
-        Ok(self.writer(&rows)?.write(&cells)?)
+        let all: Vec<Vec<OutputCell>> = all.collect();
+        Ok(self.writer(&rows)?.write(&all)?)
     }
 
     /// The file, whose columns are as wide as the first batch says.
@@ -173,10 +175,8 @@ impl Output<'_> {
     }
 }
 
-/// One row's cells.
-struct Cells(Vec<OutputCell>);
-
-fn columns(embeddings: &[Embedding], rows: &[&RowFeatures]) -> Vec<Cells> {
+/// The cells of each row, one for each input.
+fn cells(embeddings: &[Embedding], rows: &[&RowFeatures]) -> Vec<Vec<OutputCell>> {
     let columns: Vec<(usize, Vec<f32>)> = embeddings
         .iter()
         .map(|embedding| {
@@ -185,13 +185,12 @@ fn columns(embeddings: &[Embedding], rows: &[&RowFeatures]) -> Vec<Cells> {
             (width, values)
         })
         .collect();
-    let cell = |row: usize, input: usize| {
-        if rows[row].features[input].is_none() {
-            return OutputCell::Missing;
-        }
-        let (width, values) = &columns[input];
-        OutputCell::Vector(values[row * width..][..*width].to_vec())
+    let cell = |row: usize, (input, (width, values)): (usize, &(usize, Vec<f32>))| match rows[row]
+        .features[input]
+    {
+        None => OutputCell::Missing,
+        Some(_) => OutputCell::Vector(values[row * width..][..*width].to_vec()),
     };
-    let row = |row| Cells((0..columns.len()).map(|input| cell(row, input)).collect());
+    let row = |row| columns.iter().enumerate().map(|column| cell(row, column)).collect();
     (0..rows.len()).map(row).collect()
 }
