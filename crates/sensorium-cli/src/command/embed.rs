@@ -141,9 +141,8 @@ impl Output<'_> {
         if rows.is_empty() && self.writer.is_none() {
             return Err(Failure::new("no row of the first batch can be read", None));
         }
-        let encoded =
-            if rows.is_empty() { Vec::new() } else { cells(&self.encoders.embed(&rows), &rows) };
-        let mut encoded = encoded.into_iter();
+        let embeddings = if rows.is_empty() { Vec::new() } else { self.encoders.embed(&rows) };
+        let mut encoded = cells(&embeddings, &rows).into_iter();
         let num_inputs = self.encoders.config().input_features.len();
         let missing = || vec![OutputCell::Missing; num_inputs];
         let all = readable.iter().map(|row| match row {
@@ -151,15 +150,14 @@ impl Output<'_> {
             None => missing(),
         });
         let all: Vec<Vec<OutputCell>> = all.collect();
-        Ok(self.writer(&rows)?.write(&all)?)
+        Ok(self.writer(&embeddings)?.write(&all)?)
     }
 
     /// The file, whose columns are as wide as the first batch says.
-    fn writer(&mut self, rows: &[&RowFeatures]) -> Result<&mut TableWriter, Failure> {
+    fn writer(&mut self, embeddings: &[Embedding]) -> Result<&mut TableWriter, Failure> {
         if self.writer.is_none() {
             let features = self.encoders.config().input_features.iter();
-            let widths = self.encoders.embed(&rows[..1]).into_iter();
-            let columns = features.zip(widths).map(|(feature, embedding)| {
+            let columns = features.zip(embeddings).map(|(feature, embedding)| {
                 (feature.name.to_string(), OutputType::Vector(embedding.pooled.dims()[1]))
             });
             self.writer = Some(TableWriter::create(self.path, columns.collect())?);

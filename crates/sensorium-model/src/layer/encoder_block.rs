@@ -135,6 +135,15 @@ impl EncoderBlock {
         }
     }
 
+    /// [`EncoderBlock::forward`] of one block after the other.
+    pub(crate) fn through(
+        blocks: &[Self],
+        tokens: Tensor<3>,
+        present: Option<&Tensor<2>>,
+    ) -> Tensor<3> {
+        blocks.iter().fold(tokens, |tokens, block| block.forward(tokens, present.cloned()))
+    }
+
     fn think(&self, tokens: Tensor<3>) -> Tensor<3> {
         self.inner.activated(tokens, self.activation.into())
     }

@@ -207,7 +207,7 @@ fn usual(side: u64) -> Map<String, Value> {
 impl GridEncoder for ClipVision {
     fn forward(&self, values: Tensor<4>) -> Encoded {
         let tokens = self.norm_before.forward(self.patches.forward(values));
-        let tokens = self.blocks.iter().fold(tokens, |tokens, block| block.forward(tokens, None));
+        let tokens = EncoderBlock::through(&self.blocks, tokens, None);
         let [rows, num_tokens, _] = tokens.dims();
         let class_token: Tensor<2> = tokens.clone().narrow(1, 0, 1).squeeze_dim(1);
         let mask = Tensor::<2, Bool>::full([rows, num_tokens], true, &tokens.device());

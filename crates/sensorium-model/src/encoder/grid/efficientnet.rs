@@ -278,21 +278,7 @@ impl Plan {
         let modules = self.modules(
             [["conv_stem", "bn1"], ["conv_head", "bn2"]],
             "classifier",
-            |_, stage, place, sizes| {
-                let block = format!("blocks.{stage}.{place}");
-                let step = |convolution: &str, norm: usize| {
-                    [format!("{block}.{convolution}"), format!("{block}.bn{norm}")]
-                };
-                // A block that is not widened has one step less.
-                let is_wide = sizes.expanded != sizes.inputs;
-                BlockNames {
-                    expand: step("conv_pw", 1),
-                    depthwise: step("conv_dw", 1 + usize::from(is_wide)),
-                    squeeze_excitation: ["reduce", "expand"]
-                        .map(|part| format!("{block}.se.conv_{part}")),
-                    project: if is_wide { step("conv_pwl", 3) } else { step("conv_pw", 2) },
-                }
-            },
+            |_, stage, place, sizes| BlockNames::of_timm(stage, place, sizes),
         );
         Naming { publisher: "timm", modules, ignored: &["classifier."], ..Naming::default() }
     }

@@ -178,6 +178,22 @@ pub(super) struct BlockNames {
 }
 
 impl BlockNames {
+    /// timm's, of the block at a place of a stage.
+    pub(super) fn of_timm(stage: usize, place: usize, sizes: &InvertedResidualSizes) -> Self {
+        let block = format!("blocks.{stage}.{place}");
+        let step = |convolution: &str, norm: usize| {
+            [format!("{block}.{convolution}"), format!("{block}.bn{norm}")]
+        };
+        // A block that is not widened has one step less.
+        let is_wide = sizes.expanded != sizes.inputs;
+        Self {
+            expand: step("conv_pw", 1),
+            depthwise: step("conv_dw", 1 + usize::from(is_wide)),
+            squeeze_excitation: ["reduce", "expand"].map(|part| format!("{block}.se.conv_{part}")),
+            project: if is_wide { step("conv_pwl", 3) } else { step("conv_pw", 2) },
+        }
+    }
+
     /// Our names under `own` beside the publisher's.
     pub(super) fn modules(&self, own: &str) -> Vec<(String, String)> {
         let [squeeze, excite] = &self.squeeze_excitation;

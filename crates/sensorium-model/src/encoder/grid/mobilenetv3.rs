@@ -208,19 +208,7 @@ impl MobileNetV3Config {
         ];
         let modules = self.modules(ends, ["conv_head", "classifier"], |index, sizes| {
             let (stage, place) = places[index];
-            let block = format!("blocks.{stage}.{place}");
-            let step = |convolution: &str, norm: usize| {
-                [format!("{block}.{convolution}"), format!("{block}.bn{norm}")]
-            };
-            // A block that is not widened has one step less.
-            let is_wide = sizes.expanded != sizes.inputs;
-            BlockNames {
-                expand: step("conv_pw", 1),
-                depthwise: step("conv_dw", 1 + usize::from(is_wide)),
-                squeeze_excitation: ["reduce", "expand"]
-                    .map(|part| format!("{block}.se.conv_{part}")),
-                project: if is_wide { step("conv_pwl", 3) } else { step("conv_pw", 2) },
-            }
+            BlockNames::of_timm(stage, place, sizes)
         });
         let ignored = &["conv_head.", "classifier."];
         Naming { publisher: "timm", modules, ignored, ..Naming::default() }

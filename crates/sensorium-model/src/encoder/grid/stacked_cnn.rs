@@ -6,13 +6,13 @@
 //! default; the mean over the last map, not its flattening, unless `pooling` says so; and a block
 //! pools before its norm and activation, which leaves a quarter of the work to them.
 
-use burn::module::{Module, Param};
-use burn::nn::{GroupNorm, GroupNormConfig, Initializer};
+use burn::module::Module;
+use burn::nn::{GroupNorm, GroupNormConfig};
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use sensorium_kernels::{
-    Conv2dOptions, Pool2dOptions, avg_pool2d, conv2d, global_mean, max_pool2d,
+    Activation as Function, Conv2dOptions, Pool2dOptions, avg_pool2d, global_mean, max_pool2d,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,8 @@ use super::{GridEncoder, GridInput};
 use crate::encoder::window::{Extent, Padding, PoolFunction};
 use crate::encoder::{MAX_CONVOLUTIONS, fully_connected_keys};
 use crate::layer::{
-    Activation, BatchNorm, Bias, Dropout, FullyConnectedConfig, FullyConnectedLayerConfig,
-    FullyConnectedStack, Linear, MAX_WIDTH, Norm,
+    Activation, BatchNorm, Bias, Convolution, ConvolutionSizes, Dropout, FullyConnectedConfig,
+    FullyConnectedLayerConfig, FullyConnectedStack, Linear, MAX_WIDTH, Norm,
 };
 use crate::{Build, Encoded};
 
@@ -249,6 +249,16 @@ impl BlockConfig {
         self.pool_stride.check("pool_stride", MAX_PIXELS)
     }
 
+    fn convolution(&self, inputs: usize) -> ConvolutionSizes {
+        let kernel = self.kernel_size.sides();
+        let options = Conv2dOptions {
+            stride: self.stride.sides(),
+            padding: kernel.map(|size| self.padding.around(size)),
+            ..Conv2dOptions::default()
+        };
+        ConvolutionSizes { inputs, outputs: self.out_channels, kernel, options }
+    }
+
     fn pools(&self) -> bool {
         self.pool_kernel_size != Extent::square(1) || self.pool_stride != Extent::square(1)
     }
@@ -294,39 +304,6 @@ fn slid(size: usize, kernel: usize, stride: usize) -> Option<usize> {
     Some(size.checked_sub(kernel)? / stride + 1)
 }
 
-/// A convolution with its weights.
-#[derive(Module, Debug)]
-struct Convolution {
-    /// `[out, in, height, width]`.
-    weight: Param<Tensor<4>>,
-    bias: Option<Param<Tensor<1>>>,
-    #[module(skip)]
-    options: Conv2dOptions,
-}
-
-impl Convolution {
-    fn new(config: &BlockConfig, input_channels: usize, bias: bool, device: &Device) -> Self {
-        let Extent { height, width } = config.kernel_size;
-        let fan_in = input_channels * height * width;
-        // He et al. 2015 for a rectifier: variance 2 / fan in.
-        let normal = Initializer::KaimingNormal { gain: 2f64.sqrt(), fan_out_only: false };
-        let dims = [config.out_channels, input_channels, height, width];
-        Self {
-            weight: normal.init_with(dims, Some(fan_in), None, device),
-            bias: bias.then(|| Initializer::Zeros.init([config.out_channels], device)),
-            options: Conv2dOptions {
-                stride: config.stride.sides(),
-                padding: [height, width].map(|size| config.padding.around(size)),
-                ..Conv2dOptions::default()
-            },
-        }
-    }
-
-    fn forward(&self, map: Tensor<4>) -> Tensor<4> {
-        conv2d(map, self.weight.val(), self.bias.as_ref().map(Param::val), &self.options)
-    }
-}
-
 /// Convolution, pooling, norm, activation, dropout, in that order.
 #[derive(Module, Debug)]
 struct Block {
@@ -342,9 +319,10 @@ impl Block {
     fn new(config: BlockConfig, input_channels: usize, device: &Device) -> Self {
         let channels = config.out_channels;
         // Batch norm has a shift of its own, and takes out this one.
-        let bias = config.use_bias && config.norm != Some(Norm::Batch);
+        let has_bias = config.use_bias && config.norm != Some(Norm::Batch);
+        let bias = if has_bias { Bias::Learned } else { Bias::None };
         Self {
-            convolution: Convolution::new(&config, input_channels, bias, device),
+            convolution: Convolution::new(&config.convolution(input_channels), bias, device),
             batch_norm: (config.norm == Some(Norm::Batch))
                 .then(|| BatchNorm::new(channels, device)),
             // One group: over the channels and the cells of one row.
@@ -356,7 +334,7 @@ impl Block {
     }
 
     fn forward(&self, map: Tensor<4>) -> Tensor<4> {
-        let map = self.pool(self.convolution.forward(map));
+        let map = self.pool(self.convolution.forward(map, Function::Identity));
         let activation = self.config.activation;
         let map = match (&self.batch_norm, &self.layer_norm) {
             (Some(norm), _) => norm.forward_map(map, activation),

@@ -342,7 +342,7 @@ fn by_shapes(shapes: &Shapes) -> Map<String, Value> {
 impl GridEncoder for Vit {
     fn forward(&self, values: Tensor<4>) -> Encoded {
         let tokens = self.dropout.forward(self.patches.forward(values));
-        let tokens = self.blocks.iter().fold(tokens, |tokens, block| block.forward(tokens, None));
+        let tokens = EncoderBlock::through(&self.blocks, tokens, None);
         let tokens = self.norm.forward(tokens);
         let [rows, num_tokens, _] = tokens.dims();
         let pooled = self.patches.reduce(tokens.clone(), self.reduce);

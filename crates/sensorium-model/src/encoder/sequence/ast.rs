@@ -291,7 +291,7 @@ impl SequenceEncoder for Ast {
         let (frames, lengths) = step_values(input);
         let map = self.picture(TimeSteps::new(frames, lengths).into_values());
         let tokens = self.dropout.forward(self.patches.forward(map));
-        let tokens = self.blocks.iter().fold(tokens, |tokens, block| block.forward(tokens, None));
+        let tokens = EncoderBlock::through(&self.blocks, tokens, None);
         let tokens = self.norm.forward(tokens);
         let [rows, num_tokens, _] = tokens.dims();
         let pooled = self.patches.reduce(tokens.clone(), self.reduce);

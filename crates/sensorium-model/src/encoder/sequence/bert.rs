@@ -295,16 +295,8 @@ impl SequenceEncoder for Bert {
         let (ids, lengths) = token_ids(input);
         let present = TimeSteps::present(&lengths, ids.dims()[1]);
         let tokens = self.dropout.forward(self.norm.forward(self.embedded(ids)));
-        let read = self
-            .blocks
-            .iter()
-            .fold(tokens, |tokens, block| block.forward(tokens, Some(present.clone())));
-        let steps = TimeSteps::new(read, lengths);
-        Encoded {
-            pooled: self.reduce.forward(&steps),
-            mask: steps.mask(),
-            tokens: steps.into_values(),
-        }
+        let read = EncoderBlock::through(&self.blocks, tokens, Some(&present));
+        self.reduce.encoded(TimeSteps::new(read, lengths))
     }
 
     fn output_width(&self) -> usize {

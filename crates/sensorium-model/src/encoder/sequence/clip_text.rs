@@ -218,10 +218,7 @@ impl SequenceEncoder for ClipText {
         let length = ids.dims()[1];
         let present = TimeSteps::present(&lengths, length);
         let tokens = self.words.forward(ids.clone()) + self.positions.following(0, length);
-        let read = self
-            .blocks
-            .iter()
-            .fold(tokens, |tokens, block| block.forward(tokens, Some(present.clone())));
+        let read = EncoderBlock::through(&self.blocks, tokens, Some(&present));
         let steps = TimeSteps::new(self.norm.forward(read), lengths);
         let ends = self.ends(ids, present).unsqueeze_dim::<3>(2);
         Encoded {

@@ -209,16 +209,8 @@ impl SequenceEncoder for Gpt2 {
         let present = TimeSteps::present(&lengths, length);
         let tokens = self.words.forward(ids) + self.positions.following(0, length);
         let tokens = self.dropout.forward(tokens);
-        let read = self
-            .blocks
-            .iter()
-            .fold(tokens, |tokens, block| block.forward(tokens, Some(present.clone())));
-        let steps = TimeSteps::new(self.norm.forward(read), lengths);
-        Encoded {
-            pooled: self.reduce.forward(&steps),
-            mask: steps.mask(),
-            tokens: steps.into_values(),
-        }
+        let read = EncoderBlock::through(&self.blocks, tokens, Some(&present));
+        self.reduce.encoded(TimeSteps::new(self.norm.forward(read), lengths))
     }
 
     fn output_width(&self) -> usize {

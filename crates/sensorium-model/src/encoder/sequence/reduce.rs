@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::time_steps::TimeSteps;
+use crate::Encoded;
 use crate::layer::{Bias, Linear, masked_softmax};
 
 /// How the steps of a row become one vector; padding takes no part.
@@ -66,6 +67,11 @@ impl Reduce {
             }
             ReduceOutput::Attention => weighted_sum(steps, self.attention(steps)),
         }
+    }
+
+    /// The steps as tokens, with what they are reduced to.
+    pub(crate) fn encoded(&self, steps: TimeSteps) -> Encoded {
+        Encoded { pooled: self.forward(&steps), mask: steps.mask(), tokens: steps.into_values() }
     }
 
     /// `[P, T]`, each row summing to 1.

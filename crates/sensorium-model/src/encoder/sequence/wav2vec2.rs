@@ -479,20 +479,12 @@ impl SequenceEncoder for Wav2Vec2 {
             NormPlace::Before => told + steps,
         };
         let steps = self.dropout.forward(steps);
-        let read = self
-            .blocks
-            .iter()
-            .fold(steps, |steps, block| block.forward(steps, Some(present.clone())));
+        let read = EncoderBlock::through(&self.blocks, steps, Some(&present));
         let read = match self.norm_place {
             NormPlace::After => read,
             NormPlace::Before => self.norm.forward(read),
         };
-        let steps = TimeSteps::new(read, lengths);
-        Encoded {
-            pooled: self.reduce.forward(&steps),
-            mask: steps.mask(),
-            tokens: steps.into_values(),
-        }
+        self.reduce.encoded(TimeSteps::new(read, lengths))
     }
 
     fn output_width(&self) -> usize {

@@ -222,16 +222,8 @@ impl SequenceEncoder for Whisper {
         let lengths = (lengths + 1) / 2;
         let present = TimeSteps::present(&lengths, length);
         let steps = self.dropout.forward(steps + self.positions.following(0, length));
-        let read = self
-            .blocks
-            .iter()
-            .fold(steps, |steps, block| block.forward(steps, Some(present.clone())));
-        let steps = TimeSteps::new(self.norm.forward(read), lengths);
-        Encoded {
-            pooled: self.reduce.forward(&steps),
-            mask: steps.mask(),
-            tokens: steps.into_values(),
-        }
+        let read = EncoderBlock::through(&self.blocks, steps, Some(&present));
+        self.reduce.encoded(TimeSteps::new(self.norm.forward(read), lengths))
     }
 
     fn output_width(&self) -> usize {

@@ -204,12 +204,7 @@ impl SequenceEncoder for Yamnet {
         let real = real_patches(&counts, count);
         let flat = patches.reshape([rows * count, 1, height, width]);
         let tokens = self.tokens(flat, &real).reshape([rows, count, WIDTH]);
-        let steps = TimeSteps::new(self.classifier.forward(tokens), counts);
-        Encoded {
-            pooled: self.reduce.forward(&steps),
-            mask: steps.mask(),
-            tokens: steps.into_values(),
-        }
+        self.reduce.encoded(TimeSteps::new(self.classifier.forward(tokens), counts))
     }
 
     fn output_width(&self) -> usize {
