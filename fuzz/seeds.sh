@@ -14,7 +14,7 @@ corpus() {
 }
 
 shopt -s nullglob
-corpus image golden/image_decode/*/*.{png,jpg,jpeg,gif,webp,bmp}
+corpus image golden/image_decode/*/*.{png,jpg,jpeg,gif,webp,bmp} golden/image_reduced/*/*.jpg
 corpus audio crates/sensorium-modality/tests/media/*
 corpus parquet golden/table_parquet/*/table.parquet
 

@@ -63,6 +63,16 @@ CASES = [
             Reference("torchvision", 0.67, ("serial", "threads"), tolerance=3e-3),
         ],
     ),
+    Case(
+        "jpeg-reduced",
+        "the same, decoded to a part of the sides where that is larger still (`reducing_gap: 1`)",
+        [
+            Reference("pillow", 0.33, THREE_WAYS, tolerance=6e-3),
+            # As much of the picture is decoded as here.
+            Reference("pillow.draft", 1.0, THREE_WAYS, tolerance=6e-3),
+            Reference("torchvision", 0.67, ("serial", "threads"), tolerance=6e-3),
+        ],
+    ),
     Case("decode-esc10", "Ogg Vorbis, 44.1 kHz, 5 s (ESC-10) to 16 kHz", of_sound_files()),
     Case("decode-emoji", "Ogg Vorbis, 16 kHz, 1 s (emoji speech)", of_sound_files()),
     Case("decode-avdigits", "WAV, 8 kHz, 0.4 s (FSDD) to 16 kHz", of_sound_files()),

@@ -87,10 +87,12 @@ def mfcc_by_librosa(samples):
     return librosa.feature.mfcc(S=log_mel_by_librosa(samples), n_mfcc=20)
 
 
-def picture_by_pillow(path):
+def picture_by_pillow(path, is_draft=False):
     from PIL import Image
 
     with Image.open(path) as picture:
+        if is_draft:
+            picture.draft("RGB", (SIDE, SIDE))
         resized = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     values = (np.asarray(resized, np.float32) / 255 - MEAN) / DEVIATION
     return np.ascontiguousarray(values.transpose(2, 0, 1))
@@ -182,8 +184,9 @@ def batches(features, clips):
 
 def pictures(_case, library, way, arguments):
     files = paths(arguments.data, "vqarad", "image")
-    if library == "pillow":
-        return WAYS[way](picture_by_pillow, files, arguments.threads)
+    if library.startswith("pillow"):
+        make = partial(picture_by_pillow, is_draft=library == "pillow.draft")
+        return WAYS[way](make, files, arguments.threads)
     import torch
 
     torch.set_num_threads(1 if way == "threads" else arguments.threads)
@@ -220,7 +223,13 @@ def wordpiece(_case, _library, way, arguments):
     return lambda: (encoding.ids for encoding in encode(questions))
 
 
-ENGINES = {"jpeg": pictures, "log-mel": sound_features, "mfcc": sound_features, "wordpiece": wordpiece}
+ENGINES = {
+    "jpeg": pictures,
+    "jpeg-reduced": pictures,
+    "log-mel": sound_features,
+    "mfcc": sound_features,
+    "wordpiece": wordpiece,
+}
 
 
 # --- measuring ------------------------------------------------------------------------------------

@@ -27,7 +27,10 @@ pub(crate) fn prepared(arguments: &Arguments) -> Result<Box<dyn Pass>, Box<dyn E
     Ok(match arguments.case.as_str() {
         "log-mel" => Box::new(SoundFeatures::of(&input("esc10", "audio")?, "log_mel")?),
         "mfcc" => Box::new(SoundFeatures::of(&input("esc10", "audio")?, "mfcc")?),
-        "jpeg" => Box::new(pictures(input("vqarad", "image")?, arguments.threads)?),
+        "jpeg" => Box::new(pictures(input("vqarad", "image")?, None, arguments.threads)?),
+        "jpeg-reduced" => {
+            Box::new(pictures(input("vqarad", "image")?, Some(1.0), arguments.threads)?)
+        }
         "decode-esc10" => Box::new(Decoding::of(input("esc10", "audio")?)?),
         "decode-emoji" => Box::new(Decoding::of(input("emoji", "speech")?)?),
         "decode-avdigits" => Box::new(Decoding::of(input("avdigits", "audio")?)?),
@@ -96,8 +99,17 @@ struct Pipeline {
 }
 
 /// Picture files to standardised grids.
-fn pictures(input: Input, threads: usize) -> Result<Pipeline, Box<dyn Error>> {
-    let section = json!({"height": SIDE, "width": SIDE, "standardize_image": "imagenet1k"});
+fn pictures(
+    input: Input,
+    reducing_gap: Option<f64>,
+    threads: usize,
+) -> Result<Pipeline, Box<dyn Error>> {
+    let section = json!({
+        "height": SIDE,
+        "width": SIDE,
+        "standardize_image": "imagenet1k",
+        "reducing_gap": reducing_gap,
+    });
     let modality = input.fitted("image", section)?;
     let batches = input.distinct_rows()?.chunks(BATCH_ROWS).map(<[usize]>::to_vec).collect();
     Ok(Pipeline { input, modality, batches, limits: PipelineLimits::new(threads) })

@@ -30,11 +30,12 @@ pub const MAX_MAX_PIXELS: u64 = 1_000_000_000;
 /// | `resize_precision`        | `uint8`       |          | [`ResizePrecision`]                  |
 /// | `shortest_edge`           | longer side   | pixels   | 1 to [`MAX_SIDE`]; `center_crop`     |
 /// | `pad_value`               | 0             | levels   | 0 to 255; `center_crop`, `letterbox` |
+/// | `reducing_gap`            | null          |          | 1 or more; not with `crop_or_pad`    |
 /// | `standardize_image`       | `train`       |          | [`Standardize`] or null              |
 /// | `max_pixels`              | 100 million   | pixels   | 1 to [`MAX_MAX_PIXELS`]              |
 ///
-/// The keys are Ludwig's but `interpolation`, `resize_precision`, `shortest_edge`, `pad_value` and
-/// `max_pixels`. Differences to Ludwig: `standardize_image: train` exists
+/// The keys are Ludwig's but `interpolation`, `resize_precision`, `shortest_edge`, `pad_value`,
+/// `reducing_gap` (Pillow's) and `max_pixels`. Differences to Ludwig: `standardize_image: train` exists
 /// and is the default (Ludwig's is null); `missing_value_strategy` is `mask` alone; `num_channels`
 /// is 3 where not given, whatever the pictures have; sizes are inferred from a sample spread over
 /// the train rows, not from the first rows of the table.
@@ -68,6 +69,11 @@ pub struct ImageConfig {
     pub shortest_edge: Option<usize>,
     /// What `center_crop` and `letterbox` put beside the picture, in every channel; 0 is black.
     pub pad_value: Option<usize>,
+    /// Where given, a JPEG file is decoded to a half, a quarter or an eighth of its sides, which is
+    /// faster, as long as those are still at least this many times the resized ones; each pixel is
+    /// the mean of those it stands for. From 3 on the result is hardly another (Pillow's word for
+    /// its own); at 1, two filters take each other's place. `None` decodes every picture whole.
+    pub reducing_gap: Option<f64>,
     /// How values are scaled; `None` leaves them in 0 to 1.
     pub standardize_image: Option<Standardize>,
     /// The most pixels that a picture may have, checked before memory is taken for them.
@@ -143,6 +149,7 @@ impl Default for ImageConfig {
             resize_precision: ResizePrecision::Uint8,
             shortest_edge: None,
             pad_value: None,
+            reducing_gap: None,
             standardize_image: Some(Standardize::Train),
             max_pixels: Limits::default().max_pixels,
         }
@@ -174,13 +181,22 @@ impl ImageConfig {
 
     /// Checks what `resize_method` alone makes use of.
     fn check_geometry(&self) -> Result<(), ConfigError> {
-        use ResizeMethod::{CenterCrop, Letterbox};
+        use ResizeMethod::{CenterCrop, CropOrPad, Letterbox};
         if let Some(edge) = self.shortest_edge {
             in_range("shortest_edge", edge, 1..=MAX_SIDE)?;
             if self.resize_method != CenterCrop {
                 return conflict(
                     "`shortest_edge` is given, but `resize_method` does not use it",
                     "set `resize_method: center_crop`, or leave `shortest_edge` out",
+                );
+            }
+        }
+        if let Some(gap) = self.reducing_gap {
+            in_range("reducing_gap", gap, 1.0..)?;
+            if self.resize_method == CropOrPad {
+                return conflict(
+                    "`reducing_gap` is given, but `resize_method: crop_or_pad` does not resize",
+                    "choose another `resize_method`, or leave `reducing_gap` out",
                 );
             }
         }
@@ -272,6 +288,7 @@ mod tests {
                 json!({"resize_method": "letterbox", "pad_value": 256}),
                 "`pad_value` is 256, but 0 to 255 was expected",
             ),
+            (json!({"reducing_gap": 0.5}), "`reducing_gap` is 0.5, but 1 or more was expected"),
             (json!({"max_pixels": 0}), "`max_pixels` is 0, but 1 to 1000000000 was expected"),
         ] {
             let message = mistake(config);
@@ -288,6 +305,8 @@ mod tests {
         assert!(mistake(gray).contains("is for 3 channels"));
         let edge = mistake(json!({"resize_method": "letterbox", "shortest_edge": 64}));
         assert!(edge.contains("`shortest_edge` is given, but `resize_method` does not"), "{edge}");
+        let gap = mistake(json!({"resize_method": "crop_or_pad", "reducing_gap": 2}));
+        assert!(gap.contains("`resize_method: crop_or_pad` does not resize"), "{gap}");
         let pad = mistake(json!({"resize_method": "crop_or_pad", "pad_value": 0}));
         assert!(pad.contains("`pad_value` is given, but `resize_method` does not"), "{pad}");
         let given = json!({"height": 64, "width": 32, "infer_image_dimensions": false});

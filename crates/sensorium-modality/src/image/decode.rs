@@ -9,7 +9,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use super::color::opaque_rgb;
 use super::error::PictureError;
 use super::format::{description_of, format_of};
-use super::jpeg::JpegFile;
+use super::jpeg::{JpegFile, Reduction};
 use super::picture::Picture;
 
 /// The largest file that is read, in bytes: 64 MiB.
@@ -36,7 +36,7 @@ impl Default for Limits {
 }
 
 /// The sides of a picture, upright, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PictureSize {
     /// The height, at least 1.
     pub height: u32,
@@ -54,7 +54,24 @@ pub struct PictureSize {
 /// [`PictureError`] where the file is larger than [`MAX_FILE_BYTES`] or the picture than `limits`,
 /// where the format is another one, or where the file is empty, corrupt or truncated.
 pub fn decode_bytes(bytes: &[u8], limits: Limits) -> Result<Picture, PictureError> {
-    Opened::new(bytes, limits)?.decode()
+    decode_reduced(bytes, limits, |_| None)
+}
+
+/// As [`decode_bytes`], but that a JPEG file becomes the part of its size that `reduction` says.
+///
+/// Only files of one scan in gray or YCbCr are reduced, as nearly all are; others come whole.
+///
+/// # Errors
+///
+/// As [`decode_bytes`].
+pub fn decode_reduced(
+    bytes: &[u8],
+    limits: Limits,
+    reduction: impl FnOnce(PictureSize) -> Option<Reduction>,
+) -> Result<Picture, PictureError> {
+    let opened = Opened::new(bytes, limits)?;
+    let reduction = reduction(opened.upright_size());
+    opened.decode(reduction)
 }
 
 /// Reads the size from a file's header, without decoding the pixels.
@@ -107,12 +124,14 @@ impl<'a> Opened<'a> {
         }
     }
 
-    fn decode(self) -> Result<Picture, PictureError> {
+    fn decode(self, reduction: Option<Reduction>) -> Result<Picture, PictureError> {
         let Self { file, size, orientation, format } = self;
-        let pixels = match file {
-            File::Jpeg(file) => file.into_rgb().map_err(|problem| corrupt(format, &problem))?,
-            File::Other(file) => rgb_of(file).map_err(|problem| corrupt(format, &problem))?,
+        let decoded = match (file, reduction) {
+            (File::Jpeg(file), Some(reduction)) => file.into_reduced_rgb(reduction),
+            (File::Jpeg(file), None) => file.into_rgb().map(|pixels| (size, pixels)),
+            (File::Other(file), _) => rgb_of(file).map(|pixels| (size, pixels)),
         };
+        let (size, pixels) = decoded.map_err(|problem| corrupt(format, &problem))?;
         upright(size, pixels, orientation)
             .ok_or_else(|| corrupt(format, "its pixels are not as many as its header says"))
     }
@@ -324,6 +343,29 @@ pub(super) mod tests {
             });
             for picture in decoded {
                 assert!(picture.pixels().len() as u64 <= 3 * limits.max_pixels, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_or_cut_file_never_panics_nor_grows_where_it_is_reduced() {
+        for case in golden::cases("image_reduced") {
+            let bytes = fs::read(case.join("a.jpg")).unwrap();
+            let seed = Seed::new(2).derive(&case.display().to_string());
+            for round in 0..600 {
+                let draw = seed.at(round).value();
+                let place = usize::try_from(draw >> 16).unwrap() % bytes.len();
+                let mut damaged = bytes.clone();
+                if round % 3 == 0 {
+                    damaged.truncate(place);
+                } else {
+                    damaged[place] = draw.to_le_bytes()[0];
+                }
+                let reduction = Reduction::ALL[usize::from(draw.to_le_bytes()[1]) % 3];
+                let limits = Limits { max_pixels: 20_000 };
+                if let Ok(picture) = decode_reduced(&damaged, limits, |_| Some(reduction)) {
+                    assert!(picture.pixels().len() as u64 <= 3 * limits.max_pixels);
+                }
             }
         }
     }

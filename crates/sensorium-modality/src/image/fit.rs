@@ -9,7 +9,7 @@ use sensorium_table::{Column, TrainRows};
 
 use super::Image;
 use super::config::ImageConfig;
-use super::decode::{Limits, MAX_FILE_BYTES, PictureSize, decode_bytes, size_of_bytes};
+use super::decode::{Limits, MAX_FILE_BYTES, PictureSize, size_of_bytes};
 use super::error::PictureError;
 use super::resize::Resize;
 use super::scale::ChannelScale;
@@ -84,8 +84,7 @@ fn channel_scales(
     sample_size: usize,
 ) -> Result<Vec<ChannelScale>, ModalityError> {
     let sums = sampled(column, present, sample_size, |bytes| {
-        let picture = decode_bytes(bytes, image.limits())?;
-        Ok(image.sums(&picture))
+        image.decoded(bytes).map(|picture| image.sums(&picture))
     })?;
     let num_values = (sums.len() * image.resize.height * image.resize.width) as f64;
     let scale = |channel: usize| {

@@ -26,10 +26,13 @@ pub use augmentation::ImageAugmentation;
 pub use config::{
     ImageConfig, Interpolation, MAX_MAX_PIXELS, MAX_SIDE, ResizeMethod, ResizePrecision,
 };
-pub use decode::{Limits, MAX_FILE_BYTES, MAX_FILE_SIDE, PictureSize, decode_bytes, size_of_bytes};
+pub use decode::{
+    Limits, MAX_FILE_BYTES, MAX_FILE_SIDE, PictureSize, decode_bytes, decode_reduced, size_of_bytes,
+};
 pub use error::PictureError;
 pub use fit::STANDARDIZE_SAMPLE_SIZE;
 pub use format::{EXTENSIONS, NUM_MAGIC_BYTES, is_image};
+pub use jpeg::Reduction;
 pub use picture::Picture;
 pub use standardize::{OwnScales, Standardize};
 
@@ -56,6 +59,11 @@ impl Image {
     /// What a picture may take.
     const fn limits(&self) -> Limits {
         Limits { max_pixels: self.max_pixels }
+    }
+
+    /// The picture of a file, whole or as much smaller as the resized one allows.
+    fn decoded(&self, bytes: &[u8]) -> Result<Picture, PictureError> {
+        decode_reduced(bytes, self.limits(), |size| self.resize.reduction(size))
     }
 
     /// The picture in the column's height and width, in 8 bits whatever `resize_precision`; not
@@ -125,7 +133,7 @@ impl Modality for Image {
 
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<Picture>, ModalityError> {
         let Some(bytes) = self.content(cell)? else { return Ok(None) };
-        decode_bytes(&bytes, self.limits()).map(Some).map_err(|error| error.at(cell.at()))
+        self.decoded(&bytes).map(Some).map_err(|error| error.at(cell.at()))
     }
 
     fn content(&self, cell: &Cell<'_>) -> Result<Option<Vec<u8>>, ModalityError> {

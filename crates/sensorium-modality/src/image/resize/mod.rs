@@ -19,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use self::border::{Border, bordered};
 use self::geometry::{Placement, Size};
 use super::config::{ImageConfig, Interpolation, MAX_SIDE, ResizeMethod, ResizePrecision};
+use super::decode::PictureSize;
+use super::jpeg::Reduction;
 use super::picture::Picture;
 
 /// How a column's pictures are brought to one size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Resize {
     pub(super) height: usize,
@@ -34,6 +36,10 @@ pub(super) struct Resize {
     pub(super) shortest_edge: usize,
     /// What `center_crop` and `letterbox` put beside the picture, in every channel.
     pub(super) pad_value: u8,
+    /// How many times the resized sides a picture that is decoded to a part has at least; bundles of
+    /// before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reducing_gap: Option<f64>,
 }
 
 impl Resize {
@@ -48,6 +54,7 @@ impl Resize {
             shortest_edge: config.shortest_edge.unwrap_or(height.max(width)),
             // A checked config has no other.
             pad_value: config.pad_value.unwrap_or(0).try_into().unwrap_or(u8::MAX),
+            reducing_gap: config.reducing_gap,
         }
     }
 
@@ -60,6 +67,18 @@ impl Resize {
     pub(super) fn is_in_range(&self) -> bool {
         let sides = [self.height, self.width, self.shortest_edge];
         sides.iter().all(|side| (1..=MAX_SIDE).contains(side))
+    }
+
+    /// The strongest reduction that leaves a picture of `size` as large as `reducing_gap` asks.
+    pub(super) fn reduction(&self, size: PictureSize) -> Option<Reduction> {
+        let gap = self.reducing_gap?;
+        let [height, width] = [size.height, size.width].map(|side| side as usize);
+        let resized = Placement::new(self, Size { height, width }).resized();
+        let sides = [(height, resized.height), (width, resized.width)];
+        Reduction::ALL.into_iter().find(|reduction| {
+            let factor = f64::from(reduction.factor());
+            sides.iter().all(|&(side, resized)| side as f64 >= factor * gap * resized as f64)
+        })
     }
 
     /// The picture in 8 bits, `[height, width]`; not copied where nothing changes.
@@ -177,6 +196,26 @@ mod tests {
     fn a_box_takes_the_mean() {
         let picture = row_of(&[10, 20, 60, 80]);
         assert_eq!(shown(&picture, resize(1, 2, json!({"interpolation": "box"}))), [15, 70]);
+    }
+
+    #[test]
+    fn a_reduction_leaves_as_many_pixels_as_the_gap_asks_for() {
+        let reduction = |written: Value, height, width| {
+            resize(16, 32, written).reduction(PictureSize { height, width })
+        };
+        let gap = |gap: f64| json!({"reducing_gap": gap});
+        assert_eq!(reduction(json!({}), 9000, 9000), None);
+        assert_eq!(reduction(gap(1.0), 31, 9000), None);
+        assert_eq!(reduction(gap(1.0), 32, 64), Some(Reduction::Half));
+        assert_eq!(reduction(gap(1.0), 64, 128), Some(Reduction::Quarter));
+        assert_eq!(reduction(gap(1.5), 64, 128), Some(Reduction::Half));
+        assert_eq!(reduction(gap(2.0), 9000, 9000), Some(Reduction::Eighth));
+        // 400 x 100 fits 16 x 32 as 16 x 4.
+        let letterbox = json!({"reducing_gap": 1, "resize_method": "letterbox"});
+        assert_eq!(reduction(letterbox, 400, 100), Some(Reduction::Eighth));
+        // And fills it as 128 x 32.
+        let crop = json!({"reducing_gap": 1, "resize_method": "center_crop"});
+        assert_eq!(reduction(crop, 400, 100), Some(Reduction::Half));
     }
 
     #[test]
