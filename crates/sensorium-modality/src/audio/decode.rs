@@ -159,7 +159,7 @@ pub(super) fn decode_bytes_with(
     max_seconds: f64,
 ) -> Result<Waveform, DecodeError> {
     let mut reader = SoundReader::open(Cursor::new(bytes), Some(max_seconds), decoders)?;
-    let mut samples = Vec::new();
+    let mut samples = Vec::with_capacity(reader.likely_samples(bytes.len()));
     while reader.read(&mut samples)? {}
     let (rate, format) = (reader.sample_rate_hz(), reader.format());
     reader.give_back(decoders);

@@ -93,6 +93,15 @@ impl<'a> SoundReader<'a> {
         self.progress.format
     }
 
+    /// The samples of each channel that a file of `num_bytes` says it has, as far as the length
+    /// limit lets them be read and a good compression explains them: what to make room for.
+    pub(super) fn likely_samples(&self, num_bytes: usize) -> usize {
+        let Some(Ok(stated)) = self.stated.map(usize::try_from) else { return 0 };
+        let most = |seconds| samples_in(seconds, MAX_SAMPLE_RATE_HZ);
+        let most = self.max_seconds.map_or(usize::MAX, most);
+        stated.min(most).min(num_bytes.saturating_mul(16))
+    }
+
     /// Keeps the decoder for the next file; only after a file without fault.
     pub(super) fn give_back(self, decoders: &VorbisDecoders) {
         decoders.put_back(self.decoder);
