@@ -49,6 +49,19 @@ impl Embedding {
         Self { pooled: kept.clean_pooled(), tokens: kept.clean_tokens(), ..kept }
     }
 
+    /// The embedding of a batch of as many rows that all lack the column: one masked token of zeros
+    /// each, which no combiner takes long to pass over.
+    #[must_use]
+    pub(crate) fn absent(&self) -> Self {
+        let ([rows, width], device) = (self.pooled.dims(), self.pooled.device());
+        Self {
+            pooled: Tensor::zeros([rows, width], &device),
+            tokens: Tensor::zeros([rows, 1, width], &device),
+            mask: Tensor::full([rows, 1], false, &device),
+            present: Tensor::full([rows], false, &device),
+        }
+    }
+
     /// The same numbers as a part of a graph that holds nothing of how they were made.
     pub(crate) fn tracked(self) -> Self {
         Self {

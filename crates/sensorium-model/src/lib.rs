@@ -6,7 +6,7 @@
 //! list of its role.
 //!
 //! The way of a batch: [`FeatureBatch::collate`] → [`Model::encode`] → [`Model::fuse`] →
-//! [`Model::logits`] → [`Model::probabilities`], or [`Model::loss`] and [`AdamW::step`]. A model is
+//! [`Model::logits`] → [`Model::probabilities`], or [`Model::losses`] and [`AdamW::step`]. A model is
 //! built from a [`ModelSpec`] and saved as the tensors that [`weights::named`] gives.
 
 #[macro_use]
@@ -24,6 +24,7 @@ mod optimizer;
 pub mod pretrained;
 #[cfg(test)]
 mod testkit;
+mod unimodal;
 pub mod weights;
 
 pub use batch::{FeatureBatch, FeatureValues};

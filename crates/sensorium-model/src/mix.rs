@@ -80,6 +80,7 @@ impl Mix {
         let pairs = own.each.into_iter().zip(partners.each);
         Losses {
             combined: mixed(own.combined, partners.combined, self.share),
+            objective: mixed(own.objective, partners.objective, self.share),
             each: pairs.map(|(own, partner)| mixed(own, partner, self.share)).collect(),
         }
     }
@@ -193,8 +194,10 @@ mod tests {
         let losses = |value: f32| Losses {
             combined: Tensor::from_floats([value], &device),
             each: vec![Tensor::from_floats([2.0 * value], &device)],
+            objective: Tensor::from_floats([3.0 * value], &device),
         };
         let mixed = mix(0.75, None).loss(losses(1.0), losses(5.0));
         assert_eq!((values(&mixed.combined), values(&mixed.each[0])), (vec![2.0], vec![4.0]));
+        assert_eq!(values(&mixed.objective), [6.0]);
     }
 }

@@ -101,6 +101,8 @@ pub struct Losses {
     pub combined: Tensor<1>,
     /// One mean for each output, in the config's order: `[1]`.
     pub each: Vec<Tensor<1>>,
+    /// What training makes small: `combined`, and what [`Model::losses`] adds to it; `[1]`.
+    pub objective: Tensor<1>,
 }
 
 impl Model {
@@ -292,7 +294,8 @@ impl Model {
             .map(|(loss, (logits, targets))| loss.forward(logits.clone(), targets))
             .collect();
         let weighted = losses.zip(&each).map(|(loss, mean)| mean.clone() * loss.weight()).collect();
-        Losses { combined: Tensor::cat(weighted, 0).sum(), each }
+        let combined = Tensor::cat(weighted, 0).sum();
+        Losses { objective: combined.clone(), combined, each }
     }
 
     /// The number of trained numbers, running statistics included.

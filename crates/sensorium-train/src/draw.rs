@@ -1,5 +1,5 @@
-//! What an epoch draws at random: the order of the rows, the inputs that are hidden and the rows
-//! that are mixed.
+//! What an epoch draws at random: the order of the rows, the inputs that are hidden or stand alone,
+//! and the rows that are mixed.
 
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
@@ -30,6 +30,22 @@ pub(crate) fn hidden_inputs(present: &[bool], chance: f64, epoch: Seed, row: usi
         hidden[present[rng.random_range(0..present.len())]] = false;
     }
     hidden
+}
+
+/// The most inputs that a step judges alone.
+const MOST_ALONE: usize = 8;
+
+/// The inputs that a step judges by themselves, beside all of them: each, or of many as many as are
+/// not too dear; none where there is only one, or where they do not count.
+#[must_use]
+pub(crate) fn alone(trainer: &TrainerConfig, num_inputs: usize, step: Seed) -> Vec<usize> {
+    if trainer.unimodal_loss_weight == 0.0 || num_inputs < 2 {
+        return Vec::new();
+    }
+    if num_inputs <= MOST_ALONE {
+        return (0..num_inputs).collect();
+    }
+    rand::seq::index::sample(&mut step.derive("alone").rng(), num_inputs, MOST_ALONE).into_vec()
 }
 
 /// How the rows of a step are mixed; `None` where they are not.
@@ -99,6 +115,28 @@ mod tests {
         // Five standard deviations of a binomial with 20,000 draws are 0.016; that all four are
         // drawn hidden, and one then shown, lowers the share by 0.3⁴ / 4 = 0.002.
         assert!((hidden as f64 / 20_000.0 - 0.298).abs() < 0.016, "{hidden}");
+    }
+
+    #[test]
+    fn each_input_is_judged_alone_and_of_many_a_few() {
+        let trainer = TrainerConfig { unimodal_loss_weight: 0.5, ..TrainerConfig::default() };
+        assert_eq!(alone(&trainer, 3, Seed::new(1)), [0, 1, 2]);
+        assert!(alone(&trainer, 1, Seed::new(1)).is_empty());
+        let off = TrainerConfig { unimodal_loss_weight: 0.0, ..TrainerConfig::default() };
+        assert!(alone(&off, 3, Seed::new(1)).is_empty());
+
+        let mut times = [0; 40];
+        for step in 0..1_000 {
+            let mut drawn = alone(&trainer, 40, Seed::new(step));
+            for &input in &drawn {
+                times[input] += 1;
+            }
+            drawn.sort_unstable();
+            drawn.dedup();
+            assert_eq!(drawn.len(), MOST_ALONE);
+        }
+        // Five standard deviations of a binomial with 1,000 draws of a fifth are 63.
+        assert!(times.iter().all(|time| (137..=263).contains(time)), "{times:?}");
     }
 
     #[test]

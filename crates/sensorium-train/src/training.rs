@@ -17,12 +17,12 @@ use sensorium_metrics::{COMBINED, MetricValues, judge as metrics_of};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
 use sensorium_model::{
-    AdamW, AdamWConfig, FeatureBatch, FeatureValues, Losses, Mix, Model, TargetBatch,
+    AdamW, AdamWConfig, Embedding, FeatureBatch, FeatureValues, Losses, Mix, Model, TargetBatch,
 };
 use sensorium_table::Splits;
 
 use crate::checkpoint::{Checkpoint, Progress, State};
-use crate::draw::{batches, hidden_inputs, mix};
+use crate::draw::{alone, batches, hidden_inputs, mix};
 use crate::history::{EpochRecord, History};
 use crate::judge::judge;
 use crate::observe::{EpochTime, Event, Observer};
@@ -235,42 +235,40 @@ impl<'a> Training<'a> {
 
         let batch = fitted.collate(&rows, |row, input| hidden[row][input], &self.device);
         let indices: Vec<usize> = rows.iter().map(|row| row.row).collect();
-        let losses = match mix(&config.trainer, rows.len(), seed) {
-            None => self.losses(&state.model, &batch, &indices),
-            Some(mix) => self.mixed_losses(&state.model, &batch, &indices, &mix),
-        };
+        let losses = self.losses(&state.model, &batch, &indices, seed);
         let values = loss_values(&losses);
         state.progress.add(&values, rows.len())?;
 
-        let gradients = GradientsParams::from_grads(losses.combined.backward(), &state.model);
+        let gradients = GradientsParams::from_grads(losses.objective.backward(), &state.model);
         let rate = learning_rate(&config.trainer, state.progress.step, self.total_steps);
         state.model = state.optimizer.step(state.model.clone(), gradients, rate).0;
         state.progress.step += 1;
         Ok(())
     }
 
-    fn losses(&self, model: &Model, batch: &[FeatureBatch], rows: &[usize]) -> Losses {
-        let embeddings = model.encode(batch, &self.device);
-        model.loss(&model.logits(&model.fuse(&embeddings)), &self.targets(rows))
+    fn losses(&self, model: &Model, batch: &[FeatureBatch], rows: &[usize], step: Seed) -> Losses {
+        let trainer = &self.plan.config.trainer;
+        let alone = alone(trainer, batch.len(), step);
+        let losses = |embeddings: &[Embedding], rows: &[usize]| {
+            model.losses(embeddings, &self.targets(rows), &alone, trainer.unimodal_loss_weight)
+        };
+        let Some(mix) = mix(trainer, rows.len(), step) else {
+            return losses(&model.encode(batch, &self.device), rows);
+        };
+        let embeddings = self.mixed_embeddings(model, batch, &mix);
+        let partners: Vec<usize> = mix.partners.iter().map(|&partner| rows[partner]).collect();
+        mix.loss(losses(&embeddings, rows), losses(&embeddings, &partners))
     }
 
-    fn mixed_losses(
-        &self,
-        model: &Model,
-        batch: &[FeatureBatch],
-        rows: &[usize],
-        mix: &Mix,
-    ) -> Losses {
+    /// The embeddings of mixed pictures, and the mixed embeddings of all else.
+    fn mixed_embeddings(&self, model: &Model, batch: &[FeatureBatch], mix: &Mix) -> Vec<Embedding> {
         let pictures: Vec<FeatureBatch> = batch.iter().map(|batch| mix.pictures(batch)).collect();
         let embeddings = model.encode(&pictures, &self.device).into_iter().zip(batch);
         let embeddings = embeddings.map(|(embedding, batch)| match batch.values {
             Some(FeatureValues::Grid(_)) => embedding,
             _ => mix.embedding(&embedding),
         });
-        let logits = model.logits(&model.fuse(&embeddings.collect::<Vec<_>>()));
-        let partners: Vec<usize> = mix.partners.iter().map(|&partner| rows[partner]).collect();
-        let own = model.loss(&logits, &self.targets(rows));
-        mix.loss(own, model.loss(&logits, &self.targets(&partners)))
+        embeddings.collect()
     }
 
     /// What the outputs of these rows truly are.

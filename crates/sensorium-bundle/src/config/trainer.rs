@@ -10,7 +10,8 @@ use super::OutputFeature;
 /// The largest parameter of a beta distribution that is drawn from.
 const MAX_ALPHA: f64 = 100.0;
 
-/// How a model is trained; Ludwig's keys, and `modality_dropout`.
+/// How a model is trained; Ludwig's keys, timm's of mixing, `modality_dropout` and
+/// `unimodal_loss_weight`.
 ///
 /// | Key                       | Default    | Unit   | Range                                   |
 /// |---------------------------|------------|--------|-----------------------------------------|
@@ -22,6 +23,7 @@ const MAX_ALPHA: f64 = 100.0;
 /// | `validation_field`        | `combined` |        | `combined` or an output                 |
 /// | `validation_metric`       | `loss`     |        | `loss` or a metric of that output       |
 /// | `modality_dropout`        | 0.15       |        | 0 or more and below 1                   |
+/// | `unimodal_loss_weight`    | 1          |        | 0 or more                               |
 /// | `mixup`                   | 0          | alpha  | 0 (off) to 100                          |
 /// | `cutmix`                  | 0          | alpha  | 0 (off) to 100                          |
 /// | `mixup_prob`              | 1          |        | 0 to 1                                  |
@@ -54,6 +56,9 @@ pub struct TrainerConfig {
     /// The chance that a present input is hidden from the model in a training step, drawn for each
     /// row and input apart; a row always keeps one. What makes any subset of inputs usable.
     pub modality_dropout: f64,
+    /// How much the mean of the losses of each input alone counts beside the loss of all of them, so
+    /// that the input learned first does not keep the others from learning.
+    pub unimodal_loss_weight: f64,
     /// Both parameters of the beta distribution that the share of a row is drawn from where it is
     /// mixed with another one; 0 never mixes. This and the next three are timm's.
     pub mixup: f64,
@@ -142,6 +147,7 @@ impl Default for TrainerConfig {
             validation_field: "combined".to_owned(),
             validation_metric: "loss".to_owned(),
             modality_dropout: 0.15,
+            unimodal_loss_weight: 1.0,
             mixup: 0.0,
             cutmix: 0.0,
             mixup_prob: 1.0,
@@ -200,6 +206,7 @@ impl TrainerConfig {
         in_range("eval_batch_size", self.rows_per_evaluation(), 1..)?;
         above_zero("learning_rate", self.learning_rate)?;
         in_range("modality_dropout", self.modality_dropout, 0.0..1.0)?;
+        in_range("unimodal_loss_weight", self.unimodal_loss_weight, 0.0..=f64::MAX)?;
         in_range("mixup", self.mixup, 0.0..=MAX_ALPHA)?;
         in_range("cutmix", self.cutmix, 0.0..=MAX_ALPHA)?;
         in_range("mixup_prob", self.mixup_prob, 0.0..=1.0)?;

@@ -28,6 +28,22 @@ impl TargetBatch {
         }
     }
 
+    /// The same targets, but none where `keep` is false.
+    ///
+    /// # Panics
+    ///
+    /// If `keep` does not hold one flag for each row.
+    pub(crate) fn kept(&self, keep: &[bool]) -> Self {
+        fn kept<T: Copy>(targets: &[Option<T>], keep: &[bool]) -> Vec<Option<T>> {
+            assert_eq!(keep.len(), targets.len(), "one flag for each row");
+            targets.iter().zip(keep).map(|(target, keep)| target.filter(|_| *keep)).collect()
+        }
+        match self {
+            Self::Class(classes) => Self::Class(kept(classes, keep)),
+            Self::Number(numbers) => Self::Number(kept(numbers, keep)),
+        }
+    }
+
     pub(super) fn classes(&self) -> &[Option<usize>] {
         match self {
             Self::Class(classes) => classes,
