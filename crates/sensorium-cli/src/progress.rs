@@ -94,12 +94,15 @@ impl Progress {
             shown(part.get("combined").and_then(|metrics| *metrics.get("loss")?))
         };
         let (training, validation) = (loss(&record.training), loss(&record.validation));
-        let (watched, value) = (&self.watched, shown(record.watched));
+        // The combined loss is in the line already.
+        let watched = match self.watched.as_str() {
+            "combined loss" => String::new(),
+            watched => format!("  {watched} {}", shown(record.watched)),
+        };
         let best = if is_best { "  best" } else { "" };
         let width = self.epochs.to_string().len();
         self.line(&format!(
-            "epoch {:>width$}/{}  loss {training}  validation: loss {validation}  \
-             {watched} {value}{best}",
+            "epoch {:>width$}/{}  loss {training}  validation: loss {validation}{watched}{best}",
             epoch + 1,
             self.epochs,
         ));

@@ -183,7 +183,7 @@ fn every_combiner_trains_and_predicts() {
             &format!("combiner: {combiner}"),
         );
         small.write("config.yaml", config);
-        small.train(&["--model_name", combiner]);
+        small.train(&["--model_name", combiner, "--set", "trainer.epochs=16"]);
         let statistics = small.statistics(&format!("experiment_{combiner}"));
         let accuracy = statistics["colour"]["accuracy"].as_f64().unwrap();
         assert!(accuracy > 0.8, "{combiner}: {accuracy}");

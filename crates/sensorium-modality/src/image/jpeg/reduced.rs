@@ -144,7 +144,7 @@ impl<'a> File<'a> {
                 0xdb => file.read_steps(segment)?,
                 0xdd => file.restart_interval = u16::from_be_bytes(*segment.first_chunk()?).into(),
                 // Adobe's, whose last byte says what was made of red, green and blue: 0 is nothing.
-                0xee if segment.starts_with(b"Adobe") => file.is_rgb = segment.get(11)? == &0,
+                0xee if segment.starts_with(b"Adobe") => file.is_rgb |= segment.get(11)? == &0,
                 0xe0..=0xfe => {}
                 // Other frames, and what is not in headers.
                 _ => return None,
@@ -172,6 +172,7 @@ impl<'a> File<'a> {
             let steps = steps.into();
             self.components.push(Component { id, high, wide, steps, means: 0, others: 0 });
         }
+        self.is_rgb |= self.components.iter().map(|it| it.id).eq(*b"RGB");
         (self.components.len() == usize::from(count)).then_some(())
     }
 
