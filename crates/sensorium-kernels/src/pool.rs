@@ -335,7 +335,8 @@ for_instruction_sets! {
                     }
                     for Seen { windows, first } in windows.columns() {
                         let (output, left) = (&output[windows.clone()], &mut left[windows]);
-                        let line = seen * width + first..(seen + 1) * width;
+                        // The last windows may see padding alone in this column.
+                        let line = seen * width + first.min(width)..(seen + 1) * width;
                         let (map, of_map) = (&map[line.clone()], &mut of_map[line]);
                         match stride {
                             1 => take_by::<1>(output, left, map, of_map),
