@@ -34,4 +34,5 @@ pub use loss::TargetBatch;
 pub use mix::{Mix, Pasted};
 pub use model::{InputSpec, Losses, Model, ModelSpec, OutputSpec};
 pub use optimizer::{AdamW, AdamWConfig};
+pub use unimodal::StepLogits;
 pub use weights::WeightsError;

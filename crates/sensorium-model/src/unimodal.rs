@@ -11,47 +11,62 @@ use burn::tensor::Tensor;
 
 use crate::{Embedding, Losses, Model, TargetBatch};
 
+/// The logits of all inputs together, and of some of them alone.
+#[derive(Clone, Debug)]
+pub struct StepLogits {
+    together: Vec<Tensor<2>>,
+    alone: Vec<Alone>,
+}
+
+/// The logits of one input alone.
+#[derive(Clone, Debug)]
+struct Alone {
+    logits: Vec<Tensor<2>>,
+    /// The rows that have the input.
+    present: Vec<bool>,
+}
+
 impl Model {
-    /// The losses of the inputs together; `objective` has `weight` times the mean of those of each
-    /// input of `alone` by itself in it.
-    ///
-    /// An input's own loss is taken over the rows that have it.
+    /// The logits of all inputs together, and of each input of `alone` by itself.
     ///
     /// # Panics
     ///
-    /// If there is not one embedding for each input column, or not one target a row for each output,
-    /// or if `alone` names an input that there is not.
+    /// If there is not one embedding for each input column, or if `alone` names an input that there
+    /// is not.
     #[must_use]
-    pub fn losses(
-        &self,
-        embeddings: &[Embedding],
-        targets: &[TargetBatch],
-        alone: &[usize],
-        weight: f64,
-    ) -> Losses {
-        let losses = self.loss(&self.logits(&self.fuse(embeddings)), targets);
-        if alone.is_empty() {
-            return losses;
-        }
-        let alone = alone.iter().map(|&input| self.loss_alone(input, embeddings, targets));
-        let mean = Tensor::cat(alone.collect(), 0).mean();
-        Losses { objective: losses.objective + mean * weight, ..losses }
+    pub fn step_logits(&self, embeddings: &[Embedding], alone: &[usize]) -> StepLogits {
+        let together = self.logits(&self.fuse(embeddings));
+        let alone = alone.iter().map(|&input| self.alone(input, embeddings)).collect();
+        StepLogits { together, alone }
     }
 
-    /// The combined loss of the rows that have `input`, from it alone: `[1]`.
-    fn loss_alone(
-        &self,
-        input: usize,
-        embeddings: &[Embedding],
-        targets: &[TargetBatch],
-    ) -> Tensor<1> {
-        let present: Vec<bool> = embeddings[input].present.to_data().iter().collect();
+    fn alone(&self, input: usize, embeddings: &[Embedding]) -> Alone {
+        let present = embeddings[input].present.to_data().iter().collect();
         let alone = embeddings.iter().enumerate().map(|(other, embedding)| {
             if other == input { embedding.clone() } else { embedding.absent() }
         });
         let alone: Vec<Embedding> = alone.collect();
-        let targets: Vec<TargetBatch> = targets.iter().map(|it| it.kept(&present)).collect();
-        self.loss(&self.logits(&self.fuse(&alone)), &targets).combined
+        Alone { logits: self.logits(&self.fuse(&alone)), present }
+    }
+
+    /// The losses of the inputs together; `objective` has `weight` times the mean of those of each
+    /// input that was alone in it, which are taken over the rows that have it.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one target a row for each output.
+    #[must_use]
+    pub fn losses(&self, logits: &StepLogits, targets: &[TargetBatch], weight: f64) -> Losses {
+        let losses = self.loss(&logits.together, targets);
+        if logits.alone.is_empty() {
+            return losses;
+        }
+        let alone = logits.alone.iter().map(|Alone { logits, present }| {
+            let targets: Vec<TargetBatch> = targets.iter().map(|it| it.kept(present)).collect();
+            self.loss(logits, &targets).combined
+        });
+        let mean = Tensor::cat(alone.collect(), 0).mean();
+        Losses { objective: losses.objective + mean * weight, ..losses }
     }
 }
 
@@ -115,10 +130,10 @@ mod tests {
         let alone: Vec<f32> = alone.collect();
         assert!(alone.iter().all(|loss| loss.is_finite() && *loss > 0.0), "{alone:?}");
 
-        let all = model.losses(&embeddings, &targets(), &[0, 1, 2], 0.5);
+        let all = model.losses(&model.step_logits(&embeddings, &[0, 1, 2]), &targets(), 0.5);
         let expected = values(&together.combined)[0] + 0.5 * alone.iter().sum::<f32>() / 3.0;
         assert!((values(&all.objective)[0] - expected).abs() < 1e-5, "{combiner}");
-        let one = model.losses(&embeddings, &targets(), &[1], 2.0);
+        let one = model.losses(&model.step_logits(&embeddings, &[1]), &targets(), 2.0);
         let expected = values(&together.combined)[0] + 2.0 * alone[1];
         assert!((values(&one.objective)[0] - expected).abs() < 1e-5);
         assert_eq!(values(&all.combined), values(&together.combined));
@@ -133,7 +148,7 @@ mod tests {
         let model = Model::build(&model_spec("concat"), &device).unwrap();
         let embeddings = model.encode(&batches(&device), &device);
         let together = model.loss(&model.logits(&model.fuse(&embeddings)), &targets());
-        let none = model.losses(&embeddings, &targets(), &[], 1.0);
+        let none = model.losses(&model.step_logits(&embeddings, &[]), &targets(), 1.0);
         assert_eq!(values(&none.objective), values(&together.combined));
     }
 }

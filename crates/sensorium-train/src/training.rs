@@ -17,7 +17,8 @@ use sensorium_metrics::{COMBINED, MetricValues, judge as metrics_of};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
 use sensorium_model::{
-    AdamW, AdamWConfig, Embedding, FeatureBatch, FeatureValues, Losses, Mix, Model, TargetBatch,
+    AdamW, AdamWConfig, Embedding, FeatureBatch, FeatureValues, Losses, Mix, Model, StepLogits,
+    TargetBatch,
 };
 use sensorium_table::Splits;
 
@@ -249,15 +250,16 @@ impl<'a> Training<'a> {
     fn losses(&self, model: &Model, batch: &[FeatureBatch], rows: &[usize], step: Seed) -> Losses {
         let trainer = &self.plan.config.trainer;
         let alone = alone(trainer, batch.len(), step);
-        let losses = |embeddings: &[Embedding], rows: &[usize]| {
-            model.losses(embeddings, &self.targets(rows), &alone, trainer.unimodal_loss_weight)
+        let losses = |logits: &StepLogits, rows: &[usize]| {
+            model.losses(logits, &self.targets(rows), trainer.unimodal_loss_weight)
         };
         let Some(mix) = mix(trainer, rows.len(), step) else {
-            return losses(&model.encode(batch, &self.device), rows);
+            let embeddings = model.encode(batch, &self.device);
+            return losses(&model.step_logits(&embeddings, &alone), rows);
         };
-        let embeddings = self.mixed_embeddings(model, batch, &mix);
+        let logits = model.step_logits(&self.mixed_embeddings(model, batch, &mix), &alone);
         let partners: Vec<usize> = mix.partners.iter().map(|&partner| rows[partner]).collect();
-        mix.loss(losses(&embeddings, rows), losses(&embeddings, &partners))
+        mix.loss(losses(&logits, rows), losses(&logits, &partners))
     }
 
     /// The embeddings of mixed pictures, and the mixed embeddings of all else.
