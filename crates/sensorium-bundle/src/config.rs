@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 
 pub use feature::{InputFeature, OutputFeature};
 pub use trainer::{
-    Decay, GradientClipping, Optimizer, OptimizerKind, Scheduler, TrainerConfig, TrainerKind,
+    CALIBRATED_LOSS, Decay, GradientClipping, LOSSES, Optimizer, OptimizerKind, Scheduler,
+    TrainerConfig, TrainerKind,
 };
 
 use crate::BundleError;
@@ -231,7 +232,7 @@ fn no_repeats<'a>(
 }
 
 fn combiner(written: Value) -> Result<CombinerConfig, ConfigError> {
-    let (name, rest) = section::component(written, "transformer", "combiner")?;
+    let (name, rest) = section::component(written, "bilinear", "combiner")?;
     CombinerConfig::read(&name, rest).map_err(|error| error.under("combiner"))
 }
 

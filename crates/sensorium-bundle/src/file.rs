@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::sealed::{self, Kind};
-use crate::{BundleError, Config, Fitted};
+use crate::{BundleError, Calibration, Config, Fitted};
 
 /// The version of the bundle's format; apart from the program's own.
 pub const FORMAT_VERSION: u32 = 1;
@@ -24,6 +24,8 @@ pub struct Bundle {
     pub fitted: Fitted,
     /// What training said at its end, as in `test_statistics.json`.
     pub report: Value,
+    /// What the parts of the logits count.
+    pub calibration: Calibration,
     /// The weights by name.
     pub weights: BTreeMap<String, TensorData>,
 }
@@ -35,6 +37,7 @@ struct Written<'a> {
     schema: Schema,
     config: &'a Config,
     fitted: &'a Fitted,
+    calibration: &'a Calibration,
     report: &'a Value,
 }
 
@@ -42,6 +45,8 @@ struct Written<'a> {
 struct Read {
     config: Config,
     fitted: Fitted,
+    #[serde(default)]
+    calibration: Calibration,
     report: Value,
 }
 
@@ -72,8 +77,8 @@ impl Bundle {
     ///
     /// [`BundleError`] where the file cannot be written; nothing is left half-written.
     pub fn write(&self, path: &Path) -> Result<(), BundleError> {
-        let (config, fitted, report) = (&self.config, &self.fitted, &self.report);
-        let content = Written { schema: Schema::of(self), config, fitted, report };
+        let Self { config, fitted, report, calibration, weights: _ } = self;
+        let content = Written { schema: Schema::of(self), config, fitted, calibration, report };
         sealed::write(path, KIND, &content, &self.weights)
     }
 
@@ -83,8 +88,8 @@ impl Bundle {
     ///
     /// [`BundleError`] naming a file of another kind or version, a truncated or altered one.
     pub fn open(path: &Path) -> Result<Self, BundleError> {
-        let (Read { config, fitted, report }, weights) = sealed::read(path, KIND)?;
-        Ok(Self { config, fitted, report, weights })
+        let (Read { config, fitted, calibration, report }, weights) = sealed::read(path, KIND)?;
+        Ok(Self { config, fitted, report, calibration, weights })
     }
 }
 

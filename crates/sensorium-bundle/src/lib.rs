@@ -3,6 +3,7 @@
 //! [`Config`] is what a model was asked to be, [`Fitted`] what its preprocessing learned from the
 //! train rows, [`Predictor`] both with the model's weights. Nothing here knows the training loop.
 
+mod calibration;
 pub mod config;
 mod embed;
 mod error;
@@ -11,9 +12,10 @@ mod fitted;
 mod predict;
 pub mod sealed;
 
+pub use calibration::{Calibration, LogitWeights};
 pub use config::Config;
 pub use embed::Embedder;
 pub use error::BundleError;
 pub use file::{Bundle, FORMAT_VERSION};
 pub use fitted::Fitted;
-pub use predict::{OutputScores, Prediction, Predictor, RowPrediction, loss_values};
+pub use predict::{Answers, OutputScores, Prediction, Predictor, RowPrediction, loss_values};

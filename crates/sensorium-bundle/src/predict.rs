@@ -14,7 +14,7 @@ use sensorium_model::{Embedding, Losses, Model, TargetBatch, weights};
 use sensorium_table::Table;
 use serde_json::Value;
 
-use crate::{Bundle, BundleError, Config, Fitted};
+use crate::{Bundle, BundleError, Calibration, Config, Fitted};
 
 /// A model that is ready to predict.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Predictor {
     fitted: Fitted,
     model: Model,
     device: Device,
+    calibration: Calibration,
     report: Value,
 }
 
@@ -59,6 +60,17 @@ pub struct OutputScores {
     pub values: Vec<f32>,
 }
 
+/// What a model answered for rows whose truth is known.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// What a person reads, one an output.
+    pub scores: Vec<OutputScores>,
+    /// What the losses read, one an output.
+    pub logits: Vec<OutputScores>,
+    /// The mean loss of each output, and the weighted sum of all last.
+    pub losses: Vec<f64>,
+}
+
 impl OutputScores {
     /// The `K` scores of one row.
     pub fn row(&self, row: usize) -> &[f32] {
@@ -77,21 +89,33 @@ impl Predictor {
         let device = Device::flex();
         let model = bundle.fitted.unloaded_model(&bundle.config, &device)?;
         let model = weights::load(model, bundle.weights)?;
-        let Bundle { config, fitted, report, weights: _ } = bundle;
-        Ok(Self { config, fitted, model, device, report })
+        let Bundle { config, fitted, report, calibration, weights: _ } = bundle;
+        Ok(Self { config, fitted, model, device, calibration, report })
     }
 
     /// A predictor of a model in training.
     #[must_use]
     pub fn of(config: Config, fitted: Fitted, model: &Model) -> Self {
         let model = at_prediction(model);
-        Self { config, fitted, model, device: Device::flex(), report: Value::Null }
+        let (device, calibration) = (Device::flex(), Calibration::default());
+        Self { config, fitted, model, device, calibration, report: Value::Null }
     }
 
     /// The same with other weights, such as those of the epoch just trained.
     #[must_use]
     pub fn with_model(self, model: &Model) -> Self {
         Self { model: at_prediction(model), ..self }
+    }
+
+    /// The same with what the parts of its logits count.
+    #[must_use]
+    pub fn with_calibration(self, calibration: Calibration) -> Self {
+        Self { calibration, ..self }
+    }
+
+    /// What the parts of its logits count.
+    pub const fn calibration(&self) -> &Calibration {
+        &self.calibration
     }
 
     /// What the model was asked to be.
@@ -112,7 +136,8 @@ impl Predictor {
     /// All of it, as it lies in a file.
     pub fn into_bundle(self, report: Value) -> Bundle {
         let weights: BTreeMap<_, _> = weights::named(&self.model);
-        Bundle { config: self.config, fitted: self.fitted, report, weights }
+        let Self { config, fitted, calibration, .. } = self;
+        Bundle { config, fitted, report, calibration, weights }
     }
 
     /// The model's inputs of a table.
@@ -199,32 +224,47 @@ impl Predictor {
     ///
     /// If the device cannot hand back `f32` values.
     pub fn scores(&self, embeddings: &[Embedding]) -> Vec<OutputScores> {
-        self.scores_of(&self.model.logits(&self.model.fuse(embeddings)))
+        self.scores_of(&self.calibration.logits(&self.model, embeddings))
     }
 
-    /// The scores as [`Predictor::scores`] gives them, with each output's mean loss over the rows
-    /// that have a target, and the weighted sum of all last.
+    /// The logits of all inputs together, or of one alone, before they are weighed: for each output
+    /// `[B, K]`.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one embedding for each input column, or no such input.
+    pub fn raw_logits(&self, embeddings: &[Embedding], alone: Option<usize>) -> Vec<OutputScores> {
+        let logits = match alone {
+            None => self.model.logits(&self.model.fuse(embeddings)),
+            Some(input) => self.model.logits_alone(input, embeddings),
+        };
+        logits.into_iter().map(output_scores).collect()
+    }
+
+    /// The scores as [`Predictor::scores`] gives them, the logits that they are made of, and each
+    /// output's mean loss over the rows that have a target, the weighted sum of all last.
     ///
     /// # Panics
     ///
     /// If the device cannot hand back `f32` values.
-    pub fn scores_and_losses(
-        &self,
-        embeddings: &[Embedding],
-        targets: &[TargetBatch],
-    ) -> (Vec<OutputScores>, Vec<f64>) {
-        let logits = self.model.logits(&self.model.fuse(embeddings));
-        (self.scores_of(&logits), loss_values(&self.model.loss(&logits, targets)))
+    pub fn answers(&self, embeddings: &[Embedding], targets: &[TargetBatch]) -> Answers {
+        let logits = self.calibration.logits(&self.model, embeddings);
+        Answers {
+            scores: self.scores_of(&logits),
+            losses: loss_values(&self.model.loss(&logits, targets)),
+            logits: logits.into_iter().map(output_scores).collect(),
+        }
     }
 
     fn scores_of(&self, logits: &[Tensor<2>]) -> Vec<OutputScores> {
-        let scores = self.model.probabilities(logits).into_iter().map(|scores| {
-            let num_outputs = scores.dims()[1];
-            let values = scores.into_data().as_slice::<f32>().expect("scores are f32").to_vec();
-            OutputScores { num_outputs, values }
-        });
-        scores.collect()
+        self.model.probabilities(logits).into_iter().map(output_scores).collect()
     }
+}
+
+fn output_scores(scores: Tensor<2>) -> OutputScores {
+    let num_outputs = scores.dims()[1];
+    let values = scores.into_data().as_slice::<f32>().expect("scores are f32").to_vec();
+    OutputScores { num_outputs, values }
 }
 
 /// Adapters are merged into their weights: a bundle has none.

@@ -6,6 +6,7 @@ mod failure;
 #[cfg(feature = "hub")]
 mod hub;
 mod progress;
+mod remarks;
 mod statistics;
 
 use std::process::ExitCode;

@@ -8,7 +8,8 @@ use sensorium_metrics::{OutputStatistics, Statistics, default_metric};
 const COLUMNS: u16 = 80;
 
 /// Each output's metric with its interval and baseline, then the same metric for every subset of
-/// the inputs.
+/// the inputs, beside the rows that have them where some lack any. An output that the config watches
+/// by another metric than the usual one has a line of each.
 pub(crate) fn shown(statistics: &Statistics, config: &Config) -> String {
     let outputs: Vec<Output> = config
         .output_features
@@ -16,8 +17,12 @@ pub(crate) fn shown(statistics: &Statistics, config: &Config) -> String {
         .filter_map(|feature| {
             let name = feature.name.as_str();
             let statistics = statistics.outputs().get(name)?;
-            let metric = default_metric(sensorium_train::kind_of(&feature.target)).name;
-            Some(Output { name, metric, statistics })
+            let usual = default_metric(sensorium_train::kind_of(&feature.target)).name;
+            let trainer = &config.trainer;
+            let watched = (trainer.validation_field == name)
+                .then_some(trainer.validation_metric.as_str())
+                .filter(|metric| *metric != usual && statistics.metrics.contains_key(*metric));
+            Some(Output { name, metric: watched.unwrap_or(usual), usual, statistics })
         })
         .collect();
     format!("{}\n\n{}", scores(&outputs), subsets(&outputs))
@@ -25,39 +30,53 @@ pub(crate) fn shown(statistics: &Statistics, config: &Config) -> String {
 
 struct Output<'a> {
     name: &'a str,
-    metric: &'static str,
+    /// What is watched, or else the usual one.
+    metric: &'a str,
+    usual: &'static str,
     statistics: &'a OutputStatistics,
 }
 
 fn scores(outputs: &[Output<'_>]) -> Table {
     let mut table = table(["output", "metric", "score", "95 % interval", "majority"]);
-    for Output { name, metric, statistics } in outputs {
-        let interval = statistics.interval.get(*metric).copied().flatten();
-        table.add_row([
-            (*name).to_owned(),
-            (*metric).to_owned(),
-            value(statistics.metrics.get(*metric)),
-            interval.map_or_else(
-                || "undefined".to_owned(),
-                |interval| format!("{:.3} to {:.3}", interval.low, interval.high),
-            ),
-            value(statistics.baseline.get(*metric)),
-        ]);
+    for output in outputs {
+        table.add_row(score(output, output.metric));
+        if output.usual != output.metric {
+            table.add_row(score(output, output.usual));
+        }
     }
     align_right(&mut table, 2);
     table
 }
 
+fn score(output: &Output<'_>, metric: &str) -> [String; 5] {
+    let statistics = output.statistics;
+    let interval = statistics.interval.get(metric).copied().flatten();
+    [
+        output.name.to_owned(),
+        metric.to_owned(),
+        value(statistics.metrics.get(metric)),
+        interval.map_or_else(
+            || "undefined".to_owned(),
+            |interval| format!("{:.3} to {:.3}", interval.low, interval.high),
+        ),
+        value(statistics.baseline.get(metric)),
+    ]
+}
+
 fn subsets(outputs: &[Output<'_>]) -> Table {
     let headers = outputs.iter().map(|output| format!("{} {}", output.name, output.metric));
-    let mut table = table(std::iter::once("inputs".to_owned()).chain(headers));
+    let rows = outputs.first().map(|output| &output.statistics.subset_rows);
+    let rows = rows.filter(|rows| !rows.is_empty());
+    let counted = rows.map(|_| "rows with all".to_owned());
+    let mut table = table(std::iter::once("inputs".to_owned()).chain(counted).chain(headers));
     let names = outputs.first().map(|output| &output.statistics.subsets);
     for (subset, _) in names.into_iter().flat_map(sensorium_metrics::Ordered::iter) {
         let values = outputs.iter().map(|output| {
             let metrics = output.statistics.subsets.get(subset);
             value(metrics.and_then(|metrics| metrics.get(output.metric)))
         });
-        table.add_row(std::iter::once(subset.to_owned()).chain(values));
+        let counted = rows.and_then(|rows| rows.get(subset)).map(usize::to_string);
+        table.add_row(std::iter::once(subset.to_owned()).chain(counted).chain(values));
     }
     align_right(&mut table, 1);
     table

@@ -7,6 +7,7 @@
 //!     "baseline": {"<metric>": 0.2},
 //!     "interval": {"<metric>": {"low": 0.88, "high": 0.93, "level": 0.95}},
 //!     "subsets": {"name+noto": {"<metric>": 0.88}},
+//!     "subset_rows": {"name+noto": 120},
 //!     "per_class_stats": {"<label>": {"precision": 0.9}},
 //!     "confusion_matrix": [[3, 1], [0, 5]]
 //!   },
@@ -51,6 +52,9 @@ pub struct OutputStatistics {
     /// The metrics with only some inputs, by their names joined with `+`.
     #[serde(default, skip_serializing_if = "Ordered::is_empty")]
     pub subsets: Ordered<MetricValues>,
+    /// How many of the judged rows have every input of a subset, by its name; empty where all have.
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    pub subset_rows: Ordered<usize>,
     /// Each class on its own; a category output only.
     #[serde(default, skip_serializing_if = "Ordered::is_empty")]
     pub per_class_stats: Ordered<ClassStatistics>,

@@ -186,6 +186,12 @@ macro_rules! modalities {
                 match self { $(Self::$modality(modality) => modality.shape(),)+ }
             }
 
+            /// What each token id counts, where some say more than others; `None` where all count
+            /// alike, and for features that are no tokens.
+            pub fn token_weights(&self) -> Option<Vec<f32>> {
+                match self { $(Self::$modality(modality) => modality.token_weights(),)+ }
+            }
+
             /// A cell's features, or `None` where it is missing: the one path from cell to features.
             ///
             /// # Errors

@@ -63,6 +63,11 @@ pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
     /// The sizes of the features that [`Modality::features`] makes.
     fn shape(&self) -> FeatureShape;
 
+    /// What each token id counts, where some say more than others; `None` where all count alike.
+    fn token_weights(&self) -> Option<Vec<f32>> {
+        None
+    }
+
     /// Decodes a cell, or gives `None` where it is missing.
     ///
     /// # Errors

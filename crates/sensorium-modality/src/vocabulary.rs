@@ -58,6 +58,16 @@ impl From<Vocabulary> for Vec<String> {
 pub(crate) struct WordCounts(BTreeMap<String, u64>);
 
 impl WordCounts {
+    /// Forgets the words that `keep` is false for.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&str, u64) -> bool) {
+        self.0.retain(|word, count| keep(word, *count));
+    }
+
+    /// Whether `word` was counted and not forgotten.
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.0.contains_key(word)
+    }
+
     /// Counts one more `word`.
     pub(crate) fn add(&mut self, word: &str) {
         match self.0.get_mut(word) {

@@ -42,11 +42,22 @@ impl Model {
 
     fn alone(&self, input: usize, embeddings: &[Embedding]) -> Alone {
         let present = embeddings[input].present.to_data().iter().collect();
+        Alone { logits: self.logits_alone(input, embeddings), present }
+    }
+
+    /// The logits of one input by itself, whatever the rows that lack it give: one `[B, K]` for each
+    /// output.
+    ///
+    /// # Panics
+    ///
+    /// As [`Model::step_logits`].
+    #[must_use]
+    pub fn logits_alone(&self, input: usize, embeddings: &[Embedding]) -> Vec<Tensor<2>> {
         let alone = embeddings.iter().enumerate().map(|(other, embedding)| {
             if other == input { embedding.clone() } else { embedding.absent() }
         });
         let alone: Vec<Embedding> = alone.collect();
-        Alone { logits: self.logits(&self.fuse(&alone)), present }
+        self.logits(&self.fuse(&alone))
     }
 
     /// The losses of the inputs together; `objective` has `weight` times the mean of those of each

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use sensorium_bundle::{OutputScores, Predictor};
+use sensorium_bundle::{Answers, OutputScores, Predictor};
 use sensorium_metrics::{BinaryScores, CategoryScores, NumberScores, OutputKind, Scores, baseline};
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits, RowFeatures};
 use sensorium_modality::target::{FittedTarget, TargetConfig, Truth};
@@ -16,10 +16,19 @@ use crate::{Readable, TrainError};
 pub struct Judged {
     /// The scores of each output with every input.
     pub scores: Vec<Scores>,
+    /// The logits of each output with every input: `[N, K]`.
+    pub logits: Vec<Vec<f32>>,
+    /// The true class of every row, for each output that has classes; `None` for all rows of a
+    /// number.
+    pub classes: Vec<Vec<Option<usize>>>,
     /// The mean loss of each output, and of all together last.
     pub losses: Vec<f64>,
     /// For each subset, the scores of each output.
     pub subsets: Vec<Vec<Scores>>,
+    /// For each subset, the rows that have all of its inputs.
+    pub subset_rows: Vec<usize>,
+    /// All rows.
+    pub num_rows: usize,
 }
 
 /// Which inputs a subset shows: one flag an input, in the config's order.
@@ -66,7 +75,7 @@ pub fn judge(
 ) -> Result<Judged, TrainError> {
     let targets = &predictor.fitted().targets;
     let truths: Vec<_> = (0..targets.len()).map(|output| readable.truths(output, rows)).collect();
-    let mut answers = Answers::new(targets, &truths, subsets);
+    let mut answers = Collected::new(targets, &truths, subsets);
     let batch_size = predictor.config().trainer.rows_per_evaluation();
     let batches: Vec<Vec<usize>> = rows.chunks(batch_size).map(<[usize]>::to_vec).collect();
     let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results, _| {
@@ -75,6 +84,7 @@ pub fn judge(
             Err(error) => ControlFlow::Break(error),
             Ok(features) => {
                 let rows: Vec<&RowFeatures> = features.iter().map(|row| &**row).collect();
+                answers.count(&rows);
                 answers.add(predictor, &predictor.embed(&rows), rows.len());
                 ControlFlow::Continue(())
             }
@@ -84,20 +94,35 @@ pub fn judge(
 }
 
 /// Answers as they come, batch after batch.
-struct Answers<'a> {
+struct Collected<'a> {
     targets: &'a [FittedTarget],
     truths: &'a [Vec<Truth>],
     subsets: &'a [Subset],
     seen: usize,
     /// Values with every input, then with each subset: for each, one list an output.
     values: Vec<Vec<Vec<f32>>>,
+    /// One list an output, with every input.
+    logits: Vec<Vec<f32>>,
     loss_sums: Vec<f64>,
+    subset_rows: Vec<usize>,
 }
 
-impl<'a> Answers<'a> {
+impl<'a> Collected<'a> {
     fn new(targets: &'a [FittedTarget], truths: &'a [Vec<Truth>], subsets: &'a [Subset]) -> Self {
         let values = vec![vec![Vec::new(); targets.len()]; subsets.len() + 1];
-        Self { targets, truths, subsets, seen: 0, values, loss_sums: vec![0.0; targets.len() + 1] }
+        let (logits, loss_sums) = (vec![Vec::new(); targets.len()], vec![0.0; targets.len() + 1]);
+        let subset_rows = vec![0; subsets.len()];
+        Self { targets, truths, subsets, seen: 0, values, logits, loss_sums, subset_rows }
+    }
+
+    /// Counts the rows that have all inputs of a subset.
+    fn count(&mut self, rows: &[&RowFeatures]) {
+        for (subset, count) in self.subsets.iter().zip(&mut self.subset_rows) {
+            let has_all = |row: &&&RowFeatures| {
+                row.features.iter().zip(subset).all(|(cell, &shown)| !shown || cell.is_some())
+            };
+            *count += rows.iter().filter(has_all).count();
+        }
     }
 
     fn add(&mut self, predictor: &Predictor, embeddings: &[Embedding], num_rows: usize) {
@@ -105,7 +130,8 @@ impl<'a> Answers<'a> {
         let targets = self.targets.iter().zip(self.truths);
         let targets: Vec<_> =
             targets.map(|(target, truths)| target_batch(target, &truths[rows.clone()])).collect();
-        let (scores, losses) = predictor.scores_and_losses(embeddings, &targets);
+        let Answers { scores, logits, losses } = predictor.answers(embeddings, &targets);
+        push(&mut self.logits, logits);
         for (sum, loss) in self.loss_sums.iter_mut().zip(losses) {
             *sum += loss * num_rows as f64;
         }
@@ -126,9 +152,12 @@ impl<'a> Answers<'a> {
         };
         let mut each = self.values.into_iter().map(of_all);
         let scores = each.next().expect("the first has every input");
-        let rows = self.seen as f64;
-        let losses = self.loss_sums.into_iter().map(|sum| sum / rows).collect();
-        Judged { scores, losses, subsets: each.collect() }
+        let (subset_rows, num_rows) = (self.subset_rows, self.seen);
+        let losses = self.loss_sums.into_iter().map(|sum| sum / num_rows as f64).collect();
+        let classes = self.truths.iter().map(|truths| truths.iter().map(Truth::class).collect());
+        let (logits, classes) = (self.logits, classes.collect());
+        let subsets = each.collect();
+        Judged { scores, logits, classes, losses, subsets, subset_rows, num_rows }
     }
 }
 

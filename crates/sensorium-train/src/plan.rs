@@ -48,8 +48,9 @@ impl Plan {
     /// # Errors
     ///
     /// [`TrainError`] naming the part that is empty or the column that cannot be fitted.
-    pub fn new(config: Config, table: &Table) -> Result<Self, TrainError> {
+    pub fn new(mut config: Config, table: &Table) -> Result<Self, TrainError> {
         let splits = split(table, &config.split, config.random_seed.derive("split"))?;
+        config.trainer = config.trainer.settled(splits.train.indices().len());
         let fitted = Fitted::fit(&config, table, &splits.train)?;
         // Whatever the model would refuse is refused before anything is read or written.
         fitted.unloaded_model(&config, &Device::flex())?;

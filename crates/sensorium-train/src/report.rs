@@ -53,8 +53,14 @@ fn of_output(
     }
     let seed = predictor.config().random_seed;
     statistics.interval = Bootstrap::default().intervals(metrics_for(scores.kind()), scores, seed);
-    for (subset, scores) in subsets.iter().zip(&judged.subsets) {
-        statistics.subsets.insert(name(predictor.config(), subset), metrics_of(&scores[output]));
+    let is_whole = judged.subset_rows.iter().all(|&rows| rows == judged.num_rows);
+    let judged_subsets = judged.subsets.iter().zip(&judged.subset_rows);
+    for (subset, (scores, &rows)) in subsets.iter().zip(judged_subsets) {
+        let name = name(predictor.config(), subset);
+        if !is_whole {
+            statistics.subset_rows.insert(name.clone(), rows);
+        }
+        statistics.subsets.insert(name, metrics_of(&scores[output]));
     }
     statistics
 }

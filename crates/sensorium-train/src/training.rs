@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
+use sensorium_bundle::config::CALIBRATED_LOSS;
 use sensorium_bundle::{Predictor, loss_values};
 use sensorium_core::Seed;
 use sensorium_metrics::{COMBINED, MetricValues, judge as metrics_of};
@@ -22,10 +23,11 @@ use sensorium_model::{
 };
 use sensorium_table::Splits;
 
+use crate::calibrate::{calibrate, calibrated_losses};
 use crate::checkpoint::{Checkpoint, Progress, State};
 use crate::draw::{alone, batches, hidden_inputs, mix};
 use crate::history::{EpochRecord, History};
-use crate::judge::judge;
+use crate::judge::{Judged, judge};
 use crate::observe::{EpochTime, Event, Observer};
 use crate::schedule::learning_rate;
 use crate::targets::target_batch;
@@ -72,6 +74,7 @@ pub struct Training<'a> {
     watched: Watched,
     device: Device,
     seed: Seed,
+    epochs: usize,
     total_steps: usize,
 }
 
@@ -97,6 +100,7 @@ impl<'a> Training<'a> {
         let splits = plan.splits_without(&readable.left_out)?;
         let trainer = &plan.config.trainer;
         let steps_per_epoch = splits.train.indices().len().div_ceil(trainer.batch_size);
+        let epochs = trainer.epochs.expect("a plan settles it");
         Ok(Self {
             plan,
             source,
@@ -105,7 +109,8 @@ impl<'a> Training<'a> {
             watched: Watched::new(&plan.config)?,
             device: Device::flex().autodiff(),
             seed: plan.config.random_seed.derive("training"),
-            total_steps: steps_per_epoch * trainer.epochs,
+            epochs,
+            total_steps: steps_per_epoch * epochs,
             splits,
         })
     }
@@ -126,8 +131,8 @@ impl<'a> Training<'a> {
         let mut state = self.begin(begin)?;
         observer.on(Event::Start {
             epoch: state.progress.epoch,
-            epochs: self.plan.config.trainer.epochs,
-            steps_per_epoch: self.total_steps / self.plan.config.trainer.epochs,
+            epochs: self.epochs,
+            steps_per_epoch: self.total_steps / self.epochs,
         });
         let (config, fitted) = (self.plan.config.clone(), self.plan.fitted.clone());
         let mut predictor = Predictor::of(config, fitted, &state.model);
@@ -143,7 +148,17 @@ impl<'a> Training<'a> {
         let history = state.progress.history;
         let best_epoch =
             history.best_epoch(self.watched.goal()).unwrap_or(history.epochs.len() - 1);
-        Ok(Outcome::Finished { predictor: predictor.with_model(&state.best), history, best_epoch })
+        let predictor = self.calibrated(predictor.with_model(&state.best))?;
+        Ok(Outcome::Finished { predictor, history, best_epoch })
+    }
+
+    fn calibrated(&self, predictor: Predictor) -> Result<Predictor, TrainError> {
+        if !self.plan.config.trainer.calibrate {
+            return Ok(predictor);
+        }
+        let rows = &self.splits.validation;
+        let calibration = calibrate(&predictor, self.source, self.readable, rows)?;
+        Ok(predictor.with_calibration(calibration))
     }
 
     fn begin(&self, begin: Begin) -> Result<State, TrainError> {
@@ -173,10 +188,9 @@ impl<'a> Training<'a> {
     }
 
     fn is_done(&self, progress: &Progress) -> bool {
-        let trainer = &self.plan.config.trainer;
-        let stale = progress.batch == 0
-            && progress.history.is_stale(self.watched.goal(), trainer.early_stop);
-        progress.epoch >= trainer.epochs || stale
+        let patience = self.plan.config.trainer.early_stop.unwrap_or(-1);
+        let stale = progress.batch == 0 && progress.history.is_stale(self.watched.goal(), patience);
+        progress.epoch >= self.epochs || stale
     }
 
     /// Takes the epoch's remaining steps; breaks off where the observer asks for it.
@@ -298,7 +312,7 @@ impl<'a> Training<'a> {
         let judged = judge(predictor, self.source, self.readable, rows, &[])?;
         let mut record = EpochRecord {
             training: self.by_name(&state.progress.mean_losses(), |_| MetricValues::new()),
-            validation: self.by_name(&judged.losses, |output| metrics_of(&judged.scores[output])),
+            validation: self.validation(predictor, &judged),
             learning_rate: learning_rate(
                 &self.plan.config.trainer,
                 state.progress.step - 1,
@@ -317,6 +331,18 @@ impl<'a> Training<'a> {
         }
         observer.on(Event::Epoch { epoch, record: &history.epochs[epoch], is_best, time });
         Ok(())
+    }
+
+    /// What the validation rows gave, the calibrated losses beside the others.
+    fn validation(&self, predictor: &Predictor, judged: &Judged) -> BTreeMap<String, MetricValues> {
+        let mut by_name = self.by_name(&judged.losses, |output| metrics_of(&judged.scores[output]));
+        let losses = calibrated_losses(predictor, judged);
+        let names = self.plan.config.output_features.iter().map(|feature| feature.name.as_str());
+        for (name, loss) in names.chain([COMBINED]).zip(losses) {
+            let metrics = by_name.entry(name.to_owned()).or_default();
+            metrics.insert(CALIBRATED_LOSS.to_owned(), Some(loss).filter(|loss| loss.is_finite()));
+        }
+        by_name
     }
 
     /// Losses and metrics by the output's name, and the last loss as that of all together.

@@ -1,6 +1,7 @@
 //! The metric that decides which epoch is the best and when to stop.
 
 use sensorium_bundle::Config;
+use sensorium_bundle::config::LOSSES;
 use sensorium_core::ConfigError;
 use sensorium_metrics::{COMBINED, Goal, find};
 
@@ -29,7 +30,7 @@ impl Watched {
         let field = config.trainer.validation_field.clone();
         let metric = config.trainer.validation_metric.clone();
         let mut goal = Goal::Minimize;
-        if field != COMBINED && metric != "loss" {
+        if field != COMBINED && !LOSSES.contains(&metric.as_str()) {
             let mut outputs = config.output_features.iter();
             let own = outputs.find(|output| output.name.as_str() == field);
             let target = &own.expect("the config was checked for it").target;

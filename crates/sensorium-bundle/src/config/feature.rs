@@ -248,7 +248,7 @@ fn below_preprocessing(error: ConfigError, components: &[(&str, &str)], kind: &s
 const fn default_encoder(layout: Layout) -> &'static str {
     match layout {
         Layout::Grid | Layout::Sequence => "stacked_cnn",
-        Layout::Tokens => "parallel_cnn",
+        Layout::Tokens => "bag_of_words",
         Layout::Vector => "dense",
     }
 }
@@ -258,13 +258,18 @@ impl InputFeature {
         InputSpec {
             name: self.name.clone(),
             shape: fitted.shape(),
-            encoder: self.encoder.clone(),
+            encoder: self.encoder.clone().with_token_weights(fitted.token_weights()),
             training: self.training.clone(),
         }
     }
 }
 
 impl OutputFeature {
+    /// What a row of each class counts in the loss; empty where all count alike.
+    pub fn class_weights(&self, fitted: &FittedTarget) -> Vec<f64> {
+        self.loss.clone().with_class_counts(fitted.class_counts()).class_weights()
+    }
+
     pub(super) fn spec(&self, fitted: &FittedTarget) -> OutputSpec {
         OutputSpec {
             name: self.name.clone(),

@@ -68,7 +68,12 @@ impl Source {
                 return Err(missing_path().into());
             }
             let name = if name.is_empty() { default_name.to_owned() } else { name };
-            return Ok(Self { name, adopted: Adopted::default(), weights: None, training });
+            let preprocessing = match layout {
+                Layout::Tokens => EncoderConfig::usual_preprocessing(&name),
+                _ => Map::new(),
+            };
+            let adopted = Adopted { preprocessing, ..Adopted::default() };
+            return Ok(Self { name, adopted, weights: None, training });
         };
         let published = Published::open(&path)?;
         let name = named(name, &published, &path)?;

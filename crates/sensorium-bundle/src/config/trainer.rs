@@ -1,5 +1,7 @@
 //! `trainer`.
 
+use std::ops::RangeInclusive;
+
 use sensorium_core::config::in_range;
 use sensorium_core::{ConfigError, config, nearest};
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,18 @@ use serde_json::{Map, Value};
 
 use super::OutputFeature;
 
+/// The passes over the train rows where the config does not say, in so far as they make the steps
+/// below.
+const USUAL_EPOCHS: usize = 12;
+/// Small tables are passed over more often, to make the fewest; large ones less often.
+const STEPS: RangeInclusive<usize> = 300..=2_400;
+/// However few or many the rows.
+const EPOCHS: RangeInclusive<usize> = 4..=50;
+const LEAST_PATIENCE: i64 = 5;
+/// The validation metric where the config does not say.
+pub const CALIBRATED_LOSS: &str = "calibrated_loss";
+/// The losses that every output has, and all of them together.
+pub const LOSSES: [&str; 2] = ["loss", CALIBRATED_LOSS];
 /// The largest parameter of a beta distribution that is drawn from.
 const MAX_ALPHA: f64 = 100.0;
 
@@ -15,26 +29,33 @@ const MAX_ALPHA: f64 = 100.0;
 ///
 /// | Key                       | Default    | Unit   | Range                                   |
 /// |---------------------------|------------|--------|-----------------------------------------|
-/// | `epochs`                  | 100        | epochs | 1 or more                               |
-/// | `batch_size`              | 32         | rows   | 1 or more                               |
+/// | `epochs`                  | by rows    | epochs | 1 or more                               |
+/// | `batch_size`              | 64         | rows   | 1 or more                               |
 /// | `eval_batch_size`         | as above   | rows   | 1 or more                               |
 /// | `learning_rate`           | 0.001      |        | above 0                                 |
-/// | `early_stop`              | 5          | epochs | 1 or more; -1 trains every epoch        |
+/// | `early_stop`              | by epochs  | epochs | 1 or more; -1 trains every epoch        |
 /// | `validation_field`        | `combined` |        | `combined` or an output                 |
-/// | `validation_metric`       | `loss`     |        | `loss` or a metric of that output       |
+/// | `validation_metric`       | see below  |        | a loss, or a metric of that output      |
+/// | `calibrate`               | true       |        |                                         |
 /// | `modality_dropout`        | 0.15       |        | 0 or more and below 1                   |
 /// | `unimodal_loss_weight`    | 1          |        | 0 or more                               |
 /// | `mixup`                   | 0          | alpha  | 0 (off) to 100                          |
 /// | `cutmix`                  | 0          | alpha  | 0 (off) to 100                          |
 /// | `mixup_prob`              | 1          |        | 0 to 1                                  |
 /// | `mixup_switch_prob`       | 0.5        |        | 0 to 1                                  |
+///
+/// `epochs` is 12, more where those make fewer than 300 steps (50 at most) and fewer where they make
+/// more than 2,400 (4 at least); `early_stop` is half of the epochs, and 5 or more. `validation_metric` is `calibrated_loss`: the loss that
+/// is left once the logits are scaled to be as sure as they are right, so that an epoch is not
+/// passed over for being too sure of itself (Berta et al. 2025, "Rethinking Early Stopping: Refine,
+/// Then Calibrate", <https://arxiv.org/abs/2501.19195>).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainerConfig {
     /// Only `trainer`.
     pub r#type: TrainerKind,
     /// The most passes over the train rows.
-    pub epochs: usize,
+    pub epochs: Option<usize>,
     /// Rows in a training step.
     pub batch_size: usize,
     /// Rows in an evaluation step.
@@ -48,11 +69,13 @@ pub struct TrainerConfig {
     /// What keeps a gradient from being too large.
     pub gradient_clipping: GradientClipping,
     /// Epochs without a better validation metric after which training stops; -1 never stops.
-    pub early_stop: i64,
+    pub early_stop: Option<i64>,
     /// The output whose metric is watched, or `combined`.
     pub validation_field: String,
     /// The metric that is watched.
     pub validation_metric: String,
+    /// Whether logits are scaled, and inputs weighed, on the validation rows once training is done.
+    pub calibrate: bool,
     /// The chance that a present input is hidden from the model in a training step, drawn for each
     /// row and input apart; a row always keeps one. What makes any subset of inputs usable.
     pub modality_dropout: f64,
@@ -136,16 +159,17 @@ impl Default for TrainerConfig {
     fn default() -> Self {
         Self {
             r#type: TrainerKind::default(),
-            epochs: 100,
-            batch_size: 32,
+            epochs: None,
+            batch_size: 64,
             eval_batch_size: None,
             learning_rate: 0.001,
             learning_rate_scheduler: Scheduler::default(),
             optimizer: Optimizer::default(),
             gradient_clipping: GradientClipping::default(),
-            early_stop: 5,
+            early_stop: None,
             validation_field: "combined".to_owned(),
-            validation_metric: "loss".to_owned(),
+            validation_metric: CALIBRATED_LOSS.to_owned(),
+            calibrate: true,
             modality_dropout: 0.15,
             unimodal_loss_weight: 1.0,
             mixup: 0.0,
@@ -200,8 +224,20 @@ impl TrainerConfig {
         self.eval_batch_size.unwrap_or(self.batch_size)
     }
 
+    /// The same with what depends on the number of train rows settled.
+    #[must_use]
+    pub fn settled(mut self, train_rows: usize) -> Self {
+        let steps_per_epoch = train_rows.div_ceil(self.batch_size).max(1);
+        let steps = (USUAL_EPOCHS * steps_per_epoch).clamp(*STEPS.start(), *STEPS.end());
+        let usual = steps.div_ceil(steps_per_epoch).clamp(*EPOCHS.start(), *EPOCHS.end());
+        let epochs = *self.epochs.get_or_insert(usual);
+        let patience = i64::try_from(epochs / 2).unwrap_or(i64::MAX).max(LEAST_PATIENCE);
+        self.early_stop.get_or_insert(patience);
+        self
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
-        in_range("epochs", self.epochs, 1..)?;
+        in_range("epochs", self.epochs.unwrap_or(1), 1..)?;
         in_range("batch_size", self.batch_size, 1..)?;
         in_range("eval_batch_size", self.rows_per_evaluation(), 1..)?;
         above_zero("learning_rate", self.learning_rate)?;
@@ -211,8 +247,8 @@ impl TrainerConfig {
         in_range("cutmix", self.cutmix, 0.0..=MAX_ALPHA)?;
         in_range("mixup_prob", self.mixup_prob, 0.0..=1.0)?;
         in_range("mixup_switch_prob", self.mixup_switch_prob, 0.0..=1.0)?;
-        if self.early_stop != -1 {
-            in_range("early_stop", self.early_stop, 1..)?;
+        if let Some(epochs) = self.early_stop.filter(|&epochs| epochs != -1) {
+            in_range("early_stop", epochs, 1..)?;
         }
         in_range(
             "learning_rate_scheduler.warmup_fraction",
@@ -239,10 +275,15 @@ impl TrainerConfig {
                 std::iter::once("combined").chain(names),
             ));
         }
-        if self.validation_field == "combined" && self.validation_metric != "loss" {
+        let is_loss = LOSSES.contains(&self.validation_metric.as_str());
+        if self.validation_field == "combined" && !is_loss {
             return Err(ConfigError::Conflict {
                 at: "trainer.validation_metric".to_owned(),
-                problem: format!("`combined` has no `{}`, only `loss`", self.validation_metric),
+                problem: format!(
+                    "`combined` has no `{}`, only `{}`",
+                    self.validation_metric,
+                    LOSSES.join("` and `")
+                ),
                 advice: self.advice_for_metric(names),
             });
         }
@@ -279,6 +320,22 @@ mod tests {
             error.to_string().starts_with("`trainer.learning_rate` is 0, but above 0"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn epochs_follow_the_rows_and_patience_the_epochs() {
+        let settled = |rows| {
+            let trainer = TrainerConfig::default().settled(rows);
+            (trainer.epochs.unwrap(), trainer.early_stop.unwrap())
+        };
+        // 2,400 steps of 64 rows are 4.4 epochs of 34,683 rows; 300 are 14.3 of 1,300.
+        assert_eq!(settled(34_683), (5, 5));
+        assert_eq!(settled(6_000), (12, 6));
+        assert_eq!(settled(1_300), (15, 7));
+        assert_eq!(settled(100), (50, 25));
+        assert_eq!(settled(10_000_000), (4, 5));
+        let written = read(json!({"epochs": 7, "early_stop": -1})).unwrap().settled(100);
+        assert_eq!((written.epochs, written.early_stop), (Some(7), Some(-1)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{INTERRUPTED, note, note_left_out, predict, print, read_table};
 use crate::arguments::TrainArguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::statistics;
+use crate::{remarks, statistics};
 
 /// Whether the test rows' predictions are written too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,11 @@ pub(super) fn run(
     let (folder, begin) = folder(arguments)?;
     let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
     let training = Training::new(&plan, &source, &readable, &checkpoint)?;
-    progress.suspended(|| note(&announcement(&plan, &training, &folder)));
+    let remarks = remarks::of_config(&plan.config);
+    progress.suspended(|| {
+        remarks.iter().for_each(|remark| note(remark));
+        note(&announcement(&plan, &training, &folder));
+    });
     let outcome = training.run(begin, &mut progress)?;
     let time = progress.time();
     drop(progress);
@@ -87,6 +91,7 @@ pub(super) fn run(
     let description = description(arguments, &plan, &readable, &training, best_epoch, &seconds_of);
     folder.write_json("description.json", &description)?;
     let shown = statistics::shown(&statistics, predictor.config());
+    let remarks = remarks::of_scores(&statistics, predictor.config());
     write_results(&folder, predictor, &history, &statistics)?;
     print(&format!(
         "{shown}\n\nbest epoch {} of {}, {seconds:.0} s in all, {:.1} % of the steps waiting for rows,\n\
@@ -96,6 +101,7 @@ pub(super) fn run(
         100.0 * waiting_share(time),
         folder.path().display()
     ))?;
+    remarks.iter().for_each(|remark| note(remark));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,3 +11,4 @@ mod refuse;
 mod repeat;
 mod run;
 mod small;
+mod together;

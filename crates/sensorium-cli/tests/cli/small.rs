@@ -47,6 +47,11 @@ impl Small {
         Self { folder }
     }
 
+    /// A folder without a table.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

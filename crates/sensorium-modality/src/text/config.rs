@@ -7,19 +7,24 @@ use sensorium_core::config::in_range;
 use serde::{Deserialize, Serialize};
 
 use super::tokenize::Tokenizer;
+use super::words::WordCut;
 use crate::spelling::one_spelling;
 use crate::{MAX_VOCABULARY, MissingValueStrategy};
 
 /// The most tokens that `max_sequence_length` may keep of a text.
 pub const MAX_SEQUENCE_LENGTH: usize = 65_536;
 const MOST_COMMON: usize = 20_000;
+const NGRAM_SIZE: usize = 2;
+/// The longest run of words that may be a token.
+pub(super) const MAX_NGRAM_SIZE: usize = 5;
 
 /// How a text becomes ids.
 ///
 /// | key | default | unit | range |
 /// |---|---|---|---|
 /// | `missing_value_strategy` | `mask` | | `mask` |
-/// | `tokenizer` | `space_punct` | | `space_punct`, `characters`, `space`, `hf_tokenizer` |
+/// | `tokenizer` | the encoder's | | `space_punct`, `ngram`, `characters`, `space`, `hf_tokenizer` |
+/// | `ngram_size` | 2 | words | 1 to 5; `ngram` alone |
 /// | `lowercase` | true | | |
 /// | `most_common` | 20 000 | words | 1 to [`MAX_VOCABULARY`] |
 /// | `num_words` | `most_common` + 1 | | 2 to [`MAX_VOCABULARY`] + 1 |
@@ -31,6 +36,10 @@ const MOST_COMMON: usize = 20_000;
 /// word: `num_words: n` keeps the n - 1 most frequent words, as Keras does without an `oov_token`;
 /// giving both is refused. `truncation_side` is Hugging Face's: the end at which a text that is too
 /// long is cut. Ludwig's `padding` has no counterpart: it keeps the first tokens on either side.
+///
+/// The encoder's usual tokenizer is `ngram` for `bag_of_words` and `space_punct` for all others.
+/// `ngram` cuts as `space_punct` does, up to `max_sequence_length` words, and lets the runs of 2 to
+/// `ngram_size` words follow that train holds at least twice (Ludwig's cuts at white space alone).
 ///
 /// `hf_tokenizer` brings its own vocabulary and normalizer, so `lowercase`, `most_common` and
 /// `num_words` beside it are refused, as is `pretrained_model_name_or_path` beside any other.
@@ -50,6 +59,9 @@ pub struct TextConfig {
     /// Keras' spelling of `most_common`, one more than it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_words: Option<usize>,
+    /// The longest run of words that is a token of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ngram_size: Option<usize>,
     /// The most tokens that are kept of a text, special tokens among them.
     pub max_sequence_length: usize,
     /// Where a longer text loses tokens.
@@ -67,6 +79,7 @@ impl Default for TextConfig {
             lowercase: None,
             most_common: None,
             num_words: None,
+            ngram_size: None,
             max_sequence_length: 256,
             truncation_side: TruncationSide::Right,
             pretrained_model_name_or_path: None,
@@ -80,6 +93,8 @@ impl Default for TextConfig {
 pub enum TokenizerName {
     /// [`Tokenizer::SpacePunct`].
     SpacePunct,
+    /// [`Tokenizer::SpacePunct`], and runs of words after the words.
+    Ngram,
     /// [`Tokenizer::Characters`].
     Characters,
     /// [`Tokenizer::Space`].
@@ -112,7 +127,7 @@ pub struct CheckedText {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TokenSource {
     /// From the words of the train rows.
-    Train { tokenizer: Tokenizer, lowercase: bool, most_common: usize },
+    Train { cut: WordCut, most_common: usize },
     /// From a tokenizer file.
     File(PathBuf),
 }
@@ -125,10 +140,15 @@ impl TextConfig {
     /// [`ConfigError`] for the first setting that is out of its range or does not go with another.
     pub fn check(&self) -> Result<CheckedText, ConfigError> {
         in_range("max_sequence_length", self.max_sequence_length, 1..=MAX_SEQUENCE_LENGTH)?;
+        if self.ngram_size.is_some() && self.tokenizer != TokenizerName::Ngram {
+            let problem = "it is read by `tokenizer: ngram` alone";
+            return Err(conflict("ngram_size", problem, "set `tokenizer` so, or leave it out"));
+        }
         let source = match self.tokenizer {
-            TokenizerName::SpacePunct => self.train(Tokenizer::SpacePunct)?,
-            TokenizerName::Characters => self.train(Tokenizer::Characters)?,
-            TokenizerName::Space => self.train(Tokenizer::Space)?,
+            TokenizerName::SpacePunct => self.train(Tokenizer::SpacePunct, 1)?,
+            TokenizerName::Ngram => self.train(Tokenizer::SpacePunct, self.runs()?)?,
+            TokenizerName::Characters => self.train(Tokenizer::Characters, 1)?,
+            TokenizerName::Space => self.train(Tokenizer::Space, 1)?,
             TokenizerName::HfTokenizer => self.file()?,
         };
         let (max_sequence_length, truncation_side) =
@@ -136,14 +156,21 @@ impl TextConfig {
         Ok(CheckedText { max_sequence_length, truncation_side, source })
     }
 
-    fn train(&self, tokenizer: Tokenizer) -> Result<TokenSource, ConfigError> {
+    fn runs(&self) -> Result<usize, ConfigError> {
+        let ngram_size = self.ngram_size.unwrap_or(NGRAM_SIZE);
+        in_range("ngram_size", ngram_size, 1..=MAX_NGRAM_SIZE)?;
+        Ok(ngram_size)
+    }
+
+    fn train(&self, tokenizer: Tokenizer, ngram_size: usize) -> Result<TokenSource, ConfigError> {
         if self.pretrained_model_name_or_path.is_some() {
             let key = "pretrained_model_name_or_path";
             let problem = "it is read by `tokenizer: hf_tokenizer` alone";
             return Err(conflict(key, problem, "set `tokenizer` so, or leave the path out"));
         }
         let lowercase = self.lowercase.unwrap_or(true);
-        Ok(TokenSource::Train { tokenizer, lowercase, most_common: self.num_kept()? })
+        let cut = WordCut { tokenizer, lowercase, ngram_size };
+        Ok(TokenSource::Train { cut, most_common: self.num_kept()? })
     }
 
     /// `most_common`, in either spelling.

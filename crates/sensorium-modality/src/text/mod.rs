@@ -20,11 +20,10 @@ pub use pretrained::MAX_TOKENIZER_BYTES;
 pub use tokenize::Tokenizer;
 pub use words::UNKNOWN_ID;
 
-use self::config::TokenSource;
+use self::config::{MAX_NGRAM_SIZE, TokenSource};
 use self::pretrained::Pretrained;
-use self::words::{WordCut, WordIds};
+use self::words::{TextCounts, WordCut, WordIds};
 use crate::category::values_shown;
-use crate::vocabulary::WordCounts;
 use crate::{Features, Modality, ModalityError};
 
 /// The longest text that is read, in bytes of UTF-8; a longer one is refused.
@@ -64,7 +63,10 @@ impl TryFrom<StoredText> for Text {
             Tokens::HfTokenizer(pretrained) => {
                 Tokens::HfTokenizer(pretrained.truncated(max_sequence_length, truncation_side)?)
             }
-            words @ Tokens::Words(_) => words,
+            Tokens::Words(words) => {
+                in_range("ngram_size", words.ngram_size(), 1..=MAX_NGRAM_SIZE)?;
+                Tokens::Words(words)
+            }
         };
         Ok(Self { max_sequence_length, truncation_side, tokens })
     }
@@ -82,11 +84,11 @@ impl Text {
 }
 
 /// Counts the words of every text of the train rows that can be read.
-fn counted(cut: WordCut, column: Column<'_>, rows: &TrainRows) -> WordCounts {
-    let mut counts = WordCounts::default();
+fn counted(cut: WordCut, column: Column<'_>, rows: &TrainRows) -> TextCounts {
+    let mut counts = TextCounts::new(cut);
     for &row in rows.indices() {
         if let Ok(Some(text)) = text_of(&column.cell(row)) {
-            cut.count(&text, &mut counts);
+            counts.add(&text);
         }
     }
     counts
@@ -140,13 +142,12 @@ impl Modality for Text {
         let CheckedText { max_sequence_length, truncation_side, source } =
             config.check().map_err(|error| refuse(error.to_string(), "change the setting"))?;
         let tokens = match source {
-            TokenSource::Train { tokenizer, lowercase, most_common } => {
-                let cut = WordCut { tokenizer, lowercase };
+            TokenSource::Train { cut, most_common } => {
                 let counts = counted(cut, column, rows);
-                if counts.len() == 0 {
+                if counts.is_empty() {
                     return Err(no_text());
                 }
-                Tokens::Words(WordIds::new(cut, counts, most_common))
+                Tokens::Words(WordIds::new(counts, most_common))
             }
             TokenSource::File(_) if !holds_text(column, rows) => return Err(no_text()),
             TokenSource::File(path) => {
@@ -161,11 +162,19 @@ impl Modality for Text {
     }
 
     fn shape(&self) -> FeatureShape {
-        let vocabulary_size = match &self.tokens {
-            Tokens::Words(words) => words.vocabulary_size(),
-            Tokens::HfTokenizer(pretrained) => pretrained.vocabulary_size(),
+        let limit = self.max_sequence_length;
+        let (max_length, vocabulary_size) = match &self.tokens {
+            Tokens::Words(words) => (words.longest(limit), words.vocabulary_size()),
+            Tokens::HfTokenizer(pretrained) => (limit, pretrained.vocabulary_size()),
         };
-        FeatureShape::Tokens { max_length: self.max_sequence_length, vocabulary_size }
+        FeatureShape::Tokens { max_length, vocabulary_size }
+    }
+
+    fn token_weights(&self) -> Option<Vec<f32>> {
+        match &self.tokens {
+            Tokens::Words(words) => words.token_weights(),
+            Tokens::HfTokenizer(_) => None,
+        }
     }
 
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<String>, ModalityError> {
@@ -231,6 +240,30 @@ mod tests {
         let text = fitted(&["b b c", "a"], json!({}));
         assert_eq!(text.vocabulary(), ["b", "a", "c"]);
         assert_eq!(ids(&text, "a b c d"), [3, 2, 4, UNKNOWN_ID]);
+    }
+
+    #[test]
+    fn runs_of_words_that_train_holds_twice_follow_the_words() {
+        let text = fitted(&["a b c", "a b", "c a b b"], json!({"tokenizer": "ngram"}));
+        // b 4 times, a and "a b" 3 times, c twice; "b c", "c a" and "b b" once.
+        assert_eq!(text.vocabulary(), ["b", "a", "a b", "c"]);
+        assert_eq!(ids(&text, "c a b z"), [5, 3, 2, UNKNOWN_ID, 4]);
+        let three = json!({"tokenizer": "ngram", "ngram_size": 3, "max_sequence_length": 3});
+        let text = fitted(&["a b c d", "a b c d"], three);
+        assert_eq!(ids(&text, "a b c d").len(), 6, "three words, two pairs, one run of three");
+        assert_eq!(text.shape(), FeatureShape::Tokens { max_length: 9, vocabulary_size: 11 });
+    }
+
+    #[test]
+    fn words_and_runs_weigh_their_inverse_document_frequency() {
+        let text = fitted(&["a b", "a b", "a"], json!({"tokenizer": "ngram"}));
+        assert_eq!(text.vocabulary(), ["a", "a b", "b"]);
+        // scikit-learn's TfidfVectorizer().idf_ of 3 texts: ln(4 / 4) + 1 and ln(4 / 3) + 1.
+        let expected = [0.0, 0.0, 1.0, 1.287_682_1, 1.287_682_1];
+        for (weight, expected) in text.token_weights().unwrap().iter().zip(expected) {
+            assert!((weight - expected).abs() < 1e-6, "{weight}");
+        }
+        assert_eq!(fitted(&["a b", "a b"], json!({})).token_weights(), None);
     }
 
     #[test]

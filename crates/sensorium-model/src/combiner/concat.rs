@@ -18,7 +18,7 @@ use crate::{Build, Embedding};
 /// | field | default | range |
 /// |---|---|---|
 /// | `fc_layers` | none | up to 64 layers, instead of `num_fc_layers` alike ones |
-/// | `num_fc_layers` | 0 | 0 to 64 |
+/// | `num_fc_layers` | 1 | 0 to 64; Ludwig's `concat` has 0 |
 /// | `output_size` | 256 | 1 to 65 536 |
 /// | `activation` | `relu` | see [`Activation`] |
 /// | `norm` | none | see [`Norm`] |
@@ -44,7 +44,7 @@ impl Default for ConcatConfig {
     fn default() -> Self {
         Self {
             fc_layers: None,
-            num_fc_layers: 0,
+            num_fc_layers: 1,
             output_size: 256,
             activation: Activation::Relu,
             norm: None,
@@ -54,6 +54,10 @@ impl Default for ConcatConfig {
 }
 
 impl ConcatConfig {
+    pub(super) fn has_no_layers(&self) -> bool {
+        self.fc_layers.as_ref().map_or(self.num_fc_layers, Vec::len) == 0
+    }
+
     fn fully_connected(&self) -> FullyConnectedConfig<'_> {
         FullyConnectedConfig {
             layers: self.fc_layers.as_deref(),

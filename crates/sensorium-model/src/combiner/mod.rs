@@ -1,6 +1,7 @@
 //! Combiners: from one embedding a column to one vector a row.
 
 pub mod attention;
+pub mod bilinear;
 mod columns;
 pub mod concat;
 #[cfg(test)]
@@ -68,18 +69,31 @@ impl CombinerInput {
 components! {
     /// Every combiner that a config can name in `combiner.type`.
     CombinerConfig => AnyCombiner: dyn Combiner from CombinerInput {
+        "bilinear" => bilinear::Bilinear, "what the columns say each and in pairs: their sum, the products of pairs, layers over both";
         "transformer" => transformer::Transformer, "self-attention over one token a column";
-        "concat" => concat::Concat, "joins the pooled vectors end to end";
-        "weighted" => weighted::Weighted, "adds the columns up, each times a learned weight";
+        "concat" => concat::Concat, "joins the pooled vectors end to end; linear without a hidden layer";
+        "weighted" => weighted::Weighted, "adds the columns up, each times a learned weight; additive without a hidden layer";
         "attention" => attention::Attention, "gates the joined vectors: σ(W[x₁; x₂]) ⊙ [x₁; x₂]";
         "gated_fusion" => gated_fusion::GatedFusion, "a gated multimodal unit: a gate for each number of each column";
         "cross_attention" => cross_attention::CrossAttention, "each column's tokens query the others'";
     }
 }
 
+impl CombinerConfig {
+    /// Whether what is made of one column never depends on another, so that a linear head cannot
+    /// learn what columns say together, such as whether they are equal.
+    pub fn is_additive(&self) -> bool {
+        match self {
+            Self::Concat(config) => config.has_no_layers(),
+            Self::Weighted(config) => config.has_no_layers(),
+            _ => false,
+        }
+    }
+}
+
 impl Default for CombinerConfig {
     fn default() -> Self {
-        Self::Transformer(transformer::TransformerConfig::default())
+        Self::Bilinear(bilinear::BilinearConfig::default())
     }
 }
 

@@ -32,7 +32,7 @@ pub enum WeightSource {
 /// | `weights` | `static` | `static`, `input` |
 /// | `hidden_size` | 256 | 1 to 65 536 |
 /// | `fc_layers` | none | up to 64 layers, instead of `num_fc_layers` alike ones |
-/// | `num_fc_layers` | 0 | 0 to 64 |
+/// | `num_fc_layers` | 1 | 0 to 64 |
 /// | `output_size` | 256 | 1 to 65 536 |
 /// | `activation` | `relu` | see [`Activation`] |
 /// | `norm` | none | see [`Norm`] |
@@ -64,7 +64,7 @@ impl Default for WeightedConfig {
             weights: WeightSource::Static,
             hidden_size: 256,
             fc_layers: None,
-            num_fc_layers: 0,
+            num_fc_layers: 1,
             output_size: 256,
             activation: Activation::Relu,
             norm: None,
@@ -74,6 +74,10 @@ impl Default for WeightedConfig {
 }
 
 impl WeightedConfig {
+    pub(super) fn has_no_layers(&self) -> bool {
+        self.fc_layers.as_ref().map_or(self.num_fc_layers, Vec::len) == 0
+    }
+
     fn fully_connected(&self) -> FullyConnectedConfig<'_> {
         FullyConnectedConfig {
             layers: self.fc_layers.as_deref(),

@@ -17,7 +17,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::{ConfigError, FeatureShape, Layout};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use classifier::OutputLayer;
 pub use patches::PatchReduce;
@@ -146,6 +146,26 @@ impl EncoderConfig {
             ),
             advice: format!("encoders that read {layout}: {}", valid.join(", ")),
         }
+    }
+
+    /// The keys of a column's `preprocessing` that the encoder called `name` reads best, where the
+    /// config does not write them.
+    #[must_use]
+    pub fn usual_preprocessing(name: &str) -> Map<String, Value> {
+        let usual = match name {
+            "bag_of_words" => json!({"tokenizer": "ngram"}),
+            _ => json!({}),
+        };
+        usual.as_object().cloned().unwrap_or_default()
+    }
+
+    /// The same encoder with what each token id counts, where it weighs them.
+    #[must_use]
+    pub fn with_token_weights(mut self, token_weights: Option<Vec<f32>>) -> Self {
+        if let Self::Sequence(SequenceEncoderConfig::BagOfWords(config)) = &mut self {
+            config.token_weights = token_weights;
+        }
+        self
     }
 
     /// The encoder's name in a config.

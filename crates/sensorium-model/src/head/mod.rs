@@ -53,6 +53,15 @@ components! {
     }
 }
 
+impl HeadConfig {
+    /// Whether the outputs are a linear function of the fused vector.
+    pub fn has_no_layers(&self) -> bool {
+        let (Self::CategoryHead(decoder) | Self::BinaryHead(decoder) | Self::NumberHead(decoder)) =
+            self;
+        decoder.fc_layers.as_ref().map_or(decoder.num_fc_layers, Vec::len) == 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;

@@ -78,13 +78,35 @@ impl LossConfig {
     /// has; other losses stay as they are.
     #[must_use]
     pub fn with_class_counts(mut self, rows_per_class: &[u64]) -> Self {
-        if let Self::SoftmaxCrossEntropy(config) = &mut self
-            && let Some(ClassWeights::Balanced) = config.class_weights
-        {
-            let weights = ClassWeights::balanced(rows_per_class);
-            config.class_weights = Some(ClassWeights::Each(weights));
+        if let Self::SoftmaxCrossEntropy(config) = &mut self {
+            config.count(rows_per_class);
         }
         self
+    }
+
+    /// The part that the loss has in the sum over all outputs.
+    pub const fn weight(&self) -> f64 {
+        match self {
+            Self::SoftmaxCrossEntropy(config) => config.weight,
+            Self::BinaryWeightedCrossEntropy(config) => config.weight,
+            Self::MeanSquaredError(config) => config.weight,
+            Self::MeanAbsoluteError(config) => config.weight,
+            Self::Huber(config) => config.weight,
+        }
+    }
+
+    /// What a row of each class counts; empty where all count alike, and for numbers.
+    pub fn class_weights(&self) -> Vec<f64> {
+        match self {
+            Self::SoftmaxCrossEntropy(config) => match &config.class_weights {
+                Some(ClassWeights::Each(weights)) => weights.iter().map(|&it| it.into()).collect(),
+                _ => Vec::new(),
+            },
+            Self::BinaryWeightedCrossEntropy(config) => {
+                config.positive_class_weight.map_or_else(Vec::new, |weight| vec![1.0, weight])
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -41,6 +41,15 @@ mod balanced {
 }
 
 impl ClassWeights {
+    /// The mean weight of the rows' classes, where there is a weight for each class.
+    fn mean(&self, rows_per_class: &[u64]) -> Option<f64> {
+        let Self::Each(weights) = self else { return None };
+        let num_rows: u64 = rows_per_class.iter().sum();
+        let classes = weights.iter().zip(rows_per_class);
+        let sum: f64 = classes.map(|(&weight, &rows)| f64::from(weight) * rows as f64).sum();
+        (num_rows > 0 && weights.len() == rows_per_class.len()).then(|| sum / num_rows as f64)
+    }
+
     /// Rows / (classes × rows of the class), as scikit-learn's `class_weight="balanced"`; 1 for a
     /// class without rows.
     #[must_use]
@@ -68,15 +77,29 @@ pub struct SoftmaxCrossEntropyConfig {
     pub label_smoothing: f64,
     /// The part that this loss has in the sum over all outputs.
     pub weight: f64,
+    /// The mean of the true classes' weights over the train rows, counted and not written: what a
+    /// batch's sum is divided by in the place of the batch's own mean.
+    #[serde(skip)]
+    pub mean_class_weight: Option<f64>,
 }
 
 impl Default for SoftmaxCrossEntropyConfig {
     fn default() -> Self {
-        Self { class_weights: None, label_smoothing: 0.0, weight: 1.0 }
+        Self { class_weights: None, label_smoothing: 0.0, weight: 1.0, mean_class_weight: None }
     }
 }
 
 impl SoftmaxCrossEntropyConfig {
+    /// The same with what is counted of the train rows of each class: the weights that `balanced`
+    /// stands for, and the mean over rows.
+    pub(super) fn count(&mut self, rows_per_class: &[u64]) {
+        if let Some(ClassWeights::Balanced) = self.class_weights {
+            self.class_weights = Some(ClassWeights::Each(ClassWeights::balanced(rows_per_class)));
+        }
+        self.mean_class_weight =
+            self.class_weights.as_ref().and_then(|weights| weights.mean(rows_per_class));
+    }
+
     /// One weight a class, checked.
     fn class_weights(&self, num_classes: usize) -> Result<Option<Vec<f32>>, ConfigError> {
         let weights = match &self.class_weights {
@@ -102,11 +125,14 @@ impl SoftmaxCrossEntropyConfig {
 /// The weighted mean of −log p(true class).
 ///
 /// Parity: `torch.nn.CrossEntropyLoss(weight=…, label_smoothing=…)`, which divides by the sum of
-/// the true classes' weights.
+/// the true classes' weights. Where the train rows of each class are counted, that sum is what it is
+/// on average, as in scikit-learn's objective: a batch's own sum makes a rare class count less
+/// than its weight in a batch that has it, and all others more in one that lacks it.
 #[derive(Module, Debug)]
 pub struct SoftmaxCrossEntropy {
     #[module(skip)]
     class_weights: Option<Vec<f32>>,
+    mean_class_weight: Option<f64>,
     label_smoothing: f64,
     weight: f64,
 }
@@ -124,6 +150,7 @@ impl Build for SoftmaxCrossEntropy {
         check_weight(config.weight)?;
         Ok(Self {
             class_weights: config.class_weights(input.num_outputs)?,
+            mean_class_weight: config.mean_class_weight.filter(|mean| *mean > 0.0),
             label_smoothing: config.label_smoothing,
             weight: config.weight,
         })
@@ -134,12 +161,15 @@ impl SoftmaxCrossEntropy {
     /// What each number of −log p weighs in the mean: `[N, K]`.
     ///
     /// With ε for the smoothing and w for the class weights that is `w_c (ε / K + (1 − ε) [c = y])`,
-    /// over the sum of the true classes' w.
+    /// over the sum of the true classes' w, counted or expected.
     fn shares(&self, classes: &[usize], num_classes: usize) -> TensorData {
         let weight = |class: usize| {
             self.class_weights.as_ref().map_or(1.0, |weights| f64::from(weights[class]))
         };
-        let total: f64 = classes.iter().map(|&class| weight(class)).sum();
+        let total = match self.mean_class_weight {
+            Some(mean) => mean * classes.len() as f64,
+            None => classes.iter().map(|&class| weight(class)).sum(),
+        };
         let spread = self.label_smoothing / num_classes as f64;
         let share = |truth: usize, class: usize| {
             let own = if class == truth { 1.0 - self.label_smoothing } else { 0.0 };

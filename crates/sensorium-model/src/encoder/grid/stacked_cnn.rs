@@ -88,7 +88,7 @@ pub struct ConvolutionConfig {
 /// | field | default | range |
 /// |---|---|---|
 /// | `conv_layers` | none | up to 64 layers, instead of `num_conv_layers` ones |
-/// | `num_conv_layers` | 4 | 1 to 64 |
+/// | `num_conv_layers` | 4, or as many as the picture can be halved | 1 to 64 |
 /// | `out_channels` | 32, 64, 128, 128 | 1 to 65 536; the same for all layers |
 /// | `kernel_size` | 3 | 1 to 1 024 pixels, or `[height, width]` |
 /// | `stride` | 1 | 1 to 1 024 pixels, or `[height, width]` |
@@ -180,8 +180,19 @@ impl Default for StackedCnnConfig {
 }
 
 impl StackedCnnConfig {
-    fn blocks(&self) -> Result<Vec<BlockConfig>, ConfigError> {
-        let number = self.num_conv_layers.unwrap_or(CHANNELS.len());
+    /// As many of the usual blocks as fit the picture where neither their number nor their settings
+    /// are written; at least one.
+    fn usual_number(&self, picture: Extent) -> usize {
+        let mut map = picture;
+        let fitting = (0..CHANNELS.len()).take_while(|&index| {
+            let after = self.block(index, &ConvolutionConfig::default()).map_after(map);
+            after.map(|after| map = after).is_ok()
+        });
+        fitting.count().max(1)
+    }
+
+    fn blocks(&self, picture: Extent) -> Result<Vec<BlockConfig>, ConfigError> {
+        let number = self.num_conv_layers.unwrap_or_else(|| self.usual_number(picture));
         in_range("num_conv_layers", number, 1..=MAX_CONVOLUTIONS)?;
         let layers =
             self.conv_layers.clone().unwrap_or_else(|| vec![ConvolutionConfig::default(); number]);
@@ -382,7 +393,7 @@ impl Build for StackedCnn {
         let mut map = Extent { height: input.height, width: input.width };
         let mut channels = input.channels;
         let mut blocks = Vec::new();
-        for (index, block) in config.blocks()?.into_iter().enumerate() {
+        for (index, block) in config.blocks(map)?.into_iter().enumerate() {
             let after = block.check().and_then(|()| block.map_after(map));
             map = after.map_err(|error| match config.conv_layers {
                 Some(_) => error.under(&format!("conv_layers[{index}]")),
@@ -449,7 +460,7 @@ mod tests {
 
     #[test]
     fn a_picture_too_small_for_the_layers_is_refused_with_the_sizes() {
-        let error = build(json!({}), 8).unwrap_err();
+        let error = build(json!({"num_conv_layers": 4}), 8).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`pool_kernel_size`: in layer 4 of `num_conv_layers`, a window of 2x2 pixels does not \
@@ -461,6 +472,15 @@ mod tests {
             build(layers, 8).unwrap_err().to_string(),
             "`conv_layers[0].kernel_size`: a window of 9x3 pixels does not fit a map of 8x8"
         );
+    }
+
+    #[test]
+    fn small_pictures_have_as_many_layers_as_they_can_be_halved() {
+        for (side, layers) in [(1, None), (2, Some(1)), (8, Some(3)), (14, Some(3)), (28, Some(4))]
+        {
+            let built = build(json!({}), side);
+            assert_eq!(built.ok().map(|model| model.blocks.len()), layers, "{side} pixels");
+        }
     }
 
     #[test]

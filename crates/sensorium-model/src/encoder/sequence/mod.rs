@@ -1,6 +1,7 @@
 //! Encoders of token ids and of vectors in time; each one reads both.
 
 pub mod ast;
+pub mod bag_of_words;
 pub mod bert;
 pub mod clip_text;
 mod convolution;
@@ -80,6 +81,7 @@ components! {
     /// Every encoder that reads token ids or vectors in time.
     SequenceEncoderConfig => AnySequenceEncoder: dyn SequenceEncoder from SequenceInput {
         "ast" => ast::Ast, "AST: patches of a spectrogram that read each other";
+        "bag_of_words" => bag_of_words::BagOfWords, "words and runs of words added up by how much they say, in no order";
         "bert" => bert::Bert, "BERT, RoBERTa, DistilBERT, MiniLM: words that read each other both ways";
         "clip_text" => clip_text::ClipText, "CLIP's tower for texts: words that read the ones before them";
         "embed" => embed::Embed, "the mean of the steps, in no order";
