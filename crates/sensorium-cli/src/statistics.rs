@@ -67,7 +67,7 @@ fn subsets(outputs: &[Output<'_>]) -> Table {
     let headers = outputs.iter().map(|output| format!("{} {}", output.name, output.metric));
     let rows = outputs.first().map(|output| &output.statistics.subset_rows);
     let rows = rows.filter(|rows| !rows.is_empty());
-    let counted = rows.map(|_| "rows with all".to_owned());
+    let counted = rows.map(|_| "rows".to_owned());
     let mut table = table(std::iter::once("inputs".to_owned()).chain(counted).chain(headers));
     let names = outputs.first().map(|output| &output.statistics.subsets);
     for (subset, _) in names.into_iter().flat_map(sensorium_metrics::Ordered::iter) {

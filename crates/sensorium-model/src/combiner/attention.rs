@@ -19,7 +19,7 @@ use crate::{Build, Embedding};
 /// | field | default | range |
 /// |---|---|---|
 /// | `fc_layers` | none | up to 64 layers, instead of `num_fc_layers` alike ones |
-/// | `num_fc_layers` | 0 | 0 to 64 |
+/// | `num_fc_layers` | 1 | 0 to 64 |
 /// | `output_size` | 256 | 1 to 65 536 |
 /// | `activation` | `relu` | see [`Activation`] |
 /// | `norm` | none | see [`Norm`] |
@@ -45,7 +45,7 @@ impl Default for AttentionConfig {
     fn default() -> Self {
         Self {
             fc_layers: None,
-            num_fc_layers: 0,
+            num_fc_layers: 1,
             output_size: 256,
             activation: Activation::Relu,
             norm: None,
@@ -117,7 +117,8 @@ mod tests {
     fn it_is_the_gate_times_the_joined_columns() {
         let device = Device::flex();
         let input = CombinerInput { widths: vec![1, 1] };
-        let mut attention = Attention::build(&AttentionConfig::default(), &input, &device).unwrap();
+        let config = AttentionConfig { num_fc_layers: 0, ..AttentionConfig::default() };
+        let mut attention = Attention::build(&config, &input, &device).unwrap();
         attention.gate.weight = Param::from_data([[1.0_f32, 0.0], [0.0, -1.0]], &device);
         attention.gate.bias = Some(Param::from_data([0.0_f32, 1.0], &device));
         let columns = [

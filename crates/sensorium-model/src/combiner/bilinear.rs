@@ -22,6 +22,9 @@ use crate::layer::{
 };
 use crate::{Build, Embedding};
 
+/// Narrower columns are not normalised before they are multiplied: the norm of one number is zero.
+const LEAST_NORMED: usize = 8;
+
 /// `bilinear`: the sum of the columns, the products of their pairs, and fully connected layers.
 ///
 /// | field | default | range |
@@ -32,7 +35,7 @@ use crate::{Build, Embedding};
 /// | `output_size` | 256 | 1 to 65 536 |
 /// | `activation` | `relu` | see [`Activation`] |
 /// | `norm` | none | see [`Norm`] |
-/// | `dropout` | 0 | 0 or more and below 1 |
+/// | `dropout` | 0.3 | 0 or more and below 1 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BilinearConfig {
@@ -61,7 +64,7 @@ impl Default for BilinearConfig {
             output_size: 256,
             activation: Activation::Relu,
             norm: None,
-            dropout: 0.0,
+            dropout: 0.3,
         }
     }
 }
@@ -83,8 +86,10 @@ impl BilinearConfig {
 /// Adds up the columns, multiplies them in pairs, and reads both with fully connected layers.
 #[derive(Module, Debug)]
 pub struct Bilinear {
-    norms: Vec<LayerNorm>,
     evidence: Vec<Linear>,
+    /// Of what is multiplied, so that no column outweighs another; none where a column is too narrow
+    /// to be told apart by directions.
+    norms: Vec<Option<LayerNorm>>,
     factors: Vec<Linear>,
     stack: FullyConnectedStack,
     hidden_size: usize,
@@ -107,9 +112,10 @@ impl Build for Bilinear {
             let linear = |&from: &usize| Linear::new(from, hidden, Bias::Learned, device);
             input.widths.iter().map(linear).collect()
         };
+        let norm = |&width: &usize| (width >= LEAST_NORMED).then(|| LayerNorm::new(width, device));
         Ok(Self {
-            norms: input.widths.iter().map(|&width| LayerNorm::new(width, device)).collect(),
             evidence: linears(),
+            norms: input.widths.iter().map(norm).collect(),
             factors: linears(),
             stack,
             hidden_size: hidden,
@@ -134,9 +140,12 @@ impl Combiner for Bilinear {
     fn forward(&self, embeddings: &[Embedding]) -> Fused {
         let columns = Columns::of(embeddings);
         let present = columns.absent.clone().bool_not().float();
-        let normed = self.norms.iter().zip(&columns.pooled);
-        let normed: Vec<_> = normed.map(|(norm, pooled)| norm.forward(pooled.clone())).collect();
-        let evidence = sum(projected(&self.evidence, &normed, &present));
+        let evidence = sum(projected(&self.evidence, &columns.pooled, &present));
+        let normed = self.norms.iter().zip(&columns.pooled).map(|(norm, pooled)| match norm {
+            Some(norm) => norm.forward(pooled.clone()),
+            None => pooled.clone(),
+        });
+        let normed: Vec<_> = normed.collect();
         let factors = projected(&self.factors, &normed, &present);
         let squares = sum(factors.iter().map(|factor| factor.clone() * factor.clone()).collect());
         let total = sum(factors);

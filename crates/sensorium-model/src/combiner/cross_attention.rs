@@ -31,7 +31,7 @@ use crate::{Build, Embedding};
 /// | `transformer_output_size` | 128 | 1 to 65 536: the width inside a layer |
 /// | `dropout` | 0.1 | 0 or more and below 1: inside a layer |
 /// | `fc_layers` | none | up to 64 layers, instead of `num_fc_layers` alike ones |
-/// | `num_fc_layers` | 0 | 0 to 64 |
+/// | `num_fc_layers` | 1 | 0 to 64 |
 /// | `output_size` | 256 | 1 to 65 536 |
 /// | `fc_activation` | `relu` | see [`Activation`] |
 /// | `norm` | none | see [`Norm`] |
@@ -72,7 +72,7 @@ impl Default for CrossAttentionConfig {
             transformer_output_size: 128,
             dropout: 0.1,
             fc_layers: None,
-            num_fc_layers: 0,
+            num_fc_layers: 1,
             output_size: 256,
             fc_activation: Activation::Relu,
             norm: None,

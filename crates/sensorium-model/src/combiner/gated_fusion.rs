@@ -26,7 +26,7 @@ use crate::{Build, Embedding};
 /// |---|---|---|
 /// | `hidden_size` | 256 | 1 to 65 536 |
 /// | `fc_layers` | none | up to 64 layers, instead of `num_fc_layers` alike ones |
-/// | `num_fc_layers` | 0 | 0 to 64 |
+/// | `num_fc_layers` | 1 | 0 to 64 |
 /// | `output_size` | 256 | 1 to 65 536 |
 /// | `activation` | `relu` | see [`Activation`] |
 /// | `norm` | none | see [`Norm`] |
@@ -55,7 +55,7 @@ impl Default for GatedFusionConfig {
         Self {
             hidden_size: 256,
             fc_layers: None,
-            num_fc_layers: 0,
+            num_fc_layers: 1,
             output_size: 256,
             activation: Activation::Relu,
             norm: None,
@@ -141,7 +141,8 @@ mod tests {
     fn with_two_columns_it_is_the_paper_s_unit() {
         let device = Device::flex();
         let input = CombinerInput { widths: vec![1, 1] };
-        let config = GatedFusionConfig { hidden_size: 1, ..GatedFusionConfig::default() };
+        let config =
+            GatedFusionConfig { hidden_size: 1, num_fc_layers: 0, ..GatedFusionConfig::default() };
         let mut unit = GatedFusion::build(&config, &input, &device).unwrap();
         for (linear, weight) in unit.projections.iter_mut().zip([0.5_f32, -1.0]) {
             linear.weight = Param::from_data([[weight]], &device);

@@ -40,7 +40,7 @@ const LEAST_LENGTH: f32 = 1e-6;
 /// | `output_size` | 128 | 1 to 65 536: after each fully connected layer |
 /// | `activation` | `relu` | see [`Activation`] |
 /// | `norm` | none | see [`Norm`] |
-/// | `dropout` | 0 | 0 or more and below 1 |
+/// | `dropout` | 0.2 | 0 or more and below 1 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BagOfWordsConfig {
@@ -73,7 +73,7 @@ impl Default for BagOfWordsConfig {
             output_size: 128,
             activation: Activation::Relu,
             norm: None,
-            dropout: 0.0,
+            dropout: 0.2,
             token_weights: None,
         }
     }
