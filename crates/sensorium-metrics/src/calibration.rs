@@ -140,9 +140,13 @@ impl Classes<'_> {
 
 fn softmax(logits: &mut [f64]) {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    logits.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());
+    for logit in &mut *logits {
+        *logit = (*logit - largest).exp();
+    }
     let sum: f64 = logits.iter().sum();
-    logits.iter_mut().for_each(|probability| *probability /= sum);
+    for probability in logits {
+        *probability /= sum;
+    }
 }
 
 #[cfg(test)]
@@ -153,12 +157,13 @@ mod tests {
 
     /// Logits ±1 that are right in 3 of 4 rows: the best weight of yes or no is ln 3 of the logit.
     fn three_of_four(scale: f32) -> (Vec<f32>, Vec<Option<usize>>) {
-        let logits = (0..ROWS).map(|row| if row % 2 == 0 { scale } else { -scale }).collect();
-        let truth = |row: usize| Some(usize::from((row % 2 == 0) == (row / 2 % 4 != 3)));
+        let logit = |row: usize| if row.is_multiple_of(2) { scale } else { -scale };
+        let logits = (0..ROWS).map(logit).collect();
+        let truth = |row: usize| Some(usize::from(row.is_multiple_of(2) == (row / 2 % 4 != 3)));
         (logits, (0..ROWS).map(truth).collect())
     }
 
-    fn rows<'a>(num_outputs: usize, truths: &'a [Option<usize>]) -> LogitRows<'a> {
+    fn rows(num_outputs: usize, truths: &[Option<usize>]) -> LogitRows<'_> {
         LogitRows { num_outputs, truths, class_weights: &[] }
     }
 

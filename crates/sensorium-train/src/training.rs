@@ -91,6 +91,10 @@ impl<'a> Training<'a> {
     /// # Errors
     ///
     /// [`TrainError`] where the watched metric does not exist or a part has no row left.
+    ///
+    /// # Panics
+    ///
+    /// If the plan's config does not say how many epochs it trains, as [`Plan::new`] makes it.
     pub fn new(
         plan: &'a Plan,
         source: &'a FeatureSource<'a>,
@@ -100,7 +104,7 @@ impl<'a> Training<'a> {
         let splits = plan.splits_without(&readable.left_out)?;
         let trainer = &plan.config.trainer;
         let steps_per_epoch = splits.train.indices().len().div_ceil(trainer.batch_size);
-        let epochs = trainer.epochs.expect("a plan settles it");
+        let epochs = trainer.epochs.expect("`Plan::new` settles it");
         Ok(Self {
             plan,
             source,

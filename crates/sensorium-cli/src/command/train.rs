@@ -67,7 +67,9 @@ pub(super) fn run(
     let training = Training::new(&plan, &source, &readable, &checkpoint)?;
     let remarks = remarks::of_config(&plan.config);
     progress.suspended(|| {
-        remarks.iter().for_each(|remark| note(remark));
+        for remark in &remarks {
+            note(remark);
+        }
         note(&announcement(&plan, &training, &folder));
     });
     let outcome = training.run(begin, &mut progress)?;
@@ -101,7 +103,9 @@ pub(super) fn run(
         100.0 * waiting_share(time),
         folder.path().display()
     ))?;
-    remarks.iter().for_each(|remark| note(remark));
+    for remark in &remarks {
+        note(remark);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

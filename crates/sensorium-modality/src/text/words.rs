@@ -70,12 +70,16 @@ impl TextCounts {
     pub(super) fn add(&mut self, text: &str) {
         let normalized = self.cut.normalized(text);
         let words = self.cut.tokenizer.tokens(&normalized, usize::MAX);
-        words.iter().for_each(|word| self.words.add(word));
+        for word in &words {
+            self.words.add(word);
+        }
         if self.cut.ngram_size == 1 {
             return;
         }
         let runs: Vec<String> = self.cut.runs(&words).collect();
-        runs.iter().for_each(|run| self.words.add(run));
+        for run in &runs {
+            self.words.add(run);
+        }
         let distinct: BTreeSet<&str> =
             words.iter().copied().chain(runs.iter().map(String::as_str)).collect();
         for token in distinct {
@@ -102,6 +106,11 @@ impl TextCounts {
         self.words.retain(|token, count| count > 1 || !token.contains(' '));
         self.texts_with.retain(|token, _| self.words.has(token));
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+const fn rounded(weight: f64) -> f32 {
+    weight as f32
 }
 
 /// The vocabulary of the train rows, and how texts are cut into its words.
@@ -172,10 +181,8 @@ impl WordIds {
     ///
     /// Source: scikit-learn's `TfidfTransformer` with `smooth_idf`.
     pub(super) fn token_weights(&self) -> Option<Vec<f32>> {
-        let weight = |&count: &u32| {
-            (f64::from(self.num_texts) + 1.0).ln() as f32 - (f64::from(count) + 1.0).ln() as f32
-                + 1.0
-        };
+        let texts = f64::from(self.num_texts) + 1.0;
+        let weight = |&count: &u32| rounded((texts / (f64::from(count) + 1.0)).ln() + 1.0);
         let weights = [0.0; FIRST_WORD_ID as usize].into_iter();
         let is_weighed = self.texts_with.len() == self.vocabulary.words().len();
         is_weighed.then(|| weights.chain(self.texts_with.iter().map(weight)).collect())

@@ -225,6 +225,7 @@ mod tests {
         let config = CrossAttentionConfig {
             hidden_size: 8,
             transformer_output_size: 8,
+            num_fc_layers: 0,
             ..CrossAttentionConfig::default()
         };
         let input = CombinerInput { widths: vec![2, 3] };
