@@ -34,7 +34,7 @@ HEADER = (
 
 def ours(binary, seed, folder):
     """The command of a run, and what reads its accuracies afterwards."""
-    inputs = ["--config", EXAMPLE / "emoji.yaml", "--dataset", EXAMPLE / "emoji.csv"]
+    inputs = ["--config", FOLDER / "emoji.yaml", "--dataset", EXAMPLE / "emoji.csv"]
     command = [binary, "train", *inputs, "--output_directory", folder, "--random_seed", str(seed)]
     # What the PyTorch program does: the joint loss alone, watched by the accuracy.
     for setting in ("unimodal_loss_weight=0", "validation_field=category", "validation_metric=accuracy"):

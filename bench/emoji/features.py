@@ -1,7 +1,7 @@
 """The emoji table as tensors: decoded, standardised and kept in memory once, then batched.
 
 Each step gives what `sensorium train` makes of the same cell with the settings of
-`examples/emoji/emoji.yaml`; what is fitted is fitted on the train rows alone. torchaudio has no
+`bench/emoji/emoji.yaml`; what is fitted is fitted on the train rows alone. torchaudio has no
 release for this PyTorch, so the log-mel spectrogram is written out, after librosa 0.11.
 """
 

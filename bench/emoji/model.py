@@ -1,4 +1,4 @@
-"""The model of `examples/emoji/emoji.yaml` in PyTorch.
+"""The model of `bench/emoji/emoji.yaml` in PyTorch.
 
 Layer by layer what `sensorium-model` builds, with the same initial distributions, but for the fully
 connected layers after the encoders: nothing reads them where `cross_attention` joins the tokens.

@@ -3,7 +3,7 @@
     python bench/emoji/train_torch.py [--until 0.87] [--seed 42] [--out epochs.json]
 
 Same rows, features, model, loss, optimizer, schedule and modality dropout as
-`examples/emoji/emoji.yaml` with the defaults of `sensorium`. Times count from the start of the
+`bench/emoji/emoji.yaml` with the defaults of `sensorium`. Times count from the start of the
 process, so that of Python and the imports are in them. It ends after the first epoch whose
 validation accuracy of `category` is at least `--until`.
 """
