@@ -75,6 +75,9 @@ impl LogitRows<'_> {
         });
         let slope = slope + PRIOR * (weights[part] - prior);
         let next = weights[part] - slope / (curve + PRIOR);
+        if !next.is_finite() {
+            return Some(weights[part]);
+        }
         // No further than twice, so that a flat start does not throw it.
         let next = next.clamp(weights[part] / 2.0 - 0.1, weights[part] * 2.0 + 0.1);
         (total > 0.0).then(|| next.clamp(0.0, MAX_WEIGHT))
@@ -194,6 +197,13 @@ mod tests {
         let both: Vec<f32> = yes.iter().flat_map(|&yes| [0.0, yes]).collect();
         let one = rows(1, &truths).weighed(&[&yes], &[1.0]).unwrap();
         assert_eq!(rows(2, &truths).weighed(&[&both], &[1.0]).unwrap(), one);
+    }
+
+    #[test]
+    fn logits_that_are_no_numbers_leave_the_weights_as_they_are() {
+        let truths = [Some(1), Some(0)];
+        let found = rows(1, &truths).weighed(&[&[f32::NAN, f32::INFINITY]], &[1.0]).unwrap();
+        assert_eq!(found.weights, [1.0]);
     }
 
     #[test]

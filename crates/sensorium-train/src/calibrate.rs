@@ -10,7 +10,8 @@ use sensorium_modality::target::{FittedTarget, Truth};
 use crate::judge::{Judged, MAX_INPUTS_FOR_ALL_SUBSETS};
 use crate::{Readable, TrainError};
 
-/// Rows beyond these move no weight that a person would see.
+/// More rows than these move no weight that a person would see; of more, as many are taken, evenly
+/// spread over the table.
 const MOST_ROWS: usize = 20_000;
 
 /// The loss of each output once its logits are scaled to be as sure as they are right, and the
@@ -55,11 +56,12 @@ pub(crate) fn calibrate(
     readable: &Readable,
     rows: &[usize],
 ) -> Result<Calibration, TrainError> {
-    let rows = &rows[..rows.len().min(MOST_ROWS)];
-    let parts = logits(predictor, source, rows)?;
+    let stride = rows.len().div_ceil(MOST_ROWS).max(1);
+    let rows: Vec<usize> = rows.iter().copied().step_by(stride).collect();
+    let parts = logits(predictor, source, &rows)?;
     let outputs = predictor.config().output_features.iter().zip(&predictor.fitted().targets);
     let weights = outputs.enumerate().map(|(output, (feature, target))| {
-        let truths: Vec<_> = readable.truths(output, rows).iter().map(Truth::class).collect();
+        let truths: Vec<_> = readable.truths(output, &rows).iter().map(Truth::class).collect();
         let class_weights = feature.class_weights(target);
         let parts: Vec<&[f32]> = parts.iter().map(|part| part[output].as_slice()).collect();
         let rows = rows_of(target, &truths, &class_weights);

@@ -1,7 +1,9 @@
 //! The whole way on a small table: train, judge, predict.
 
-use crate::small::{CONFIG, Small};
+use sensorium_model::combiner::CombinerConfig;
 use serde_json::Value;
+
+use crate::small::{CONFIG, Small};
 
 fn prediction_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -175,9 +177,7 @@ fn every_file_format_holds_the_same_predictions() {
 #[test]
 fn every_combiner_trains_and_predicts() {
     let small = Small::new();
-    for combiner in
-        ["concat", "weighted", "attention", "gated_fusion", "transformer", "cross_attention"]
-    {
+    for (combiner, _) in CombinerConfig::COMPONENTS {
         let config = CONFIG.replace(
             "combiner: {type: transformer, hidden_size: 16, num_heads: 2, transformer_output_size: 32}",
             &format!("combiner: {combiner}"),
