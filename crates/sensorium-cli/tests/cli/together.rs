@@ -96,7 +96,7 @@ fn labels_drawn_at_random_end_at_the_majority_and_it_is_said() {
 #[test]
 fn an_encoder_of_a_published_name_says_that_its_weights_are_drawn() {
     let small = Small::new();
-    let vit = "input_features.0.encoder={type: vit, patch_size: 8, hidden_size: 16, \
+    let vit = "input_features.0.encoder={type: vit, image_size: 16, patch_size: 8, hidden_size: 16, \
                num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16}";
     let train = ["train", "--config", "config.yaml", "--dataset", "table.csv", "--set", vit];
     let output = small.run(&[&train[..], &["--set", "trainer.epochs=1"]].concat());
