@@ -21,8 +21,6 @@ pub struct LogitRows<'a> {
     pub num_outputs: usize,
     /// The true class of each row; rows without one, or of a class that train lacks, do not count.
     pub truths: &'a [Option<usize>],
-    /// What a row of each class counts; all alike where it is empty.
-    pub class_weights: &'a [f64],
 }
 
 /// Weights and how good the weighted sum is.
@@ -63,15 +61,15 @@ impl LogitRows<'_> {
 
     /// Newton's next weight of one part, with the others as they are.
     fn step(&self, parts: &[&[f32]], weights: &[f64], part: usize, prior: f64) -> Option<f64> {
-        let (mut slope, mut curve, mut total) = (0.0, 0.0, 0.0);
-        self.each(parts, weights, |row, truth, probabilities, weight| {
+        let (mut slope, mut curve, mut rows) = (0.0, 0.0, 0);
+        self.each(parts, weights, |row, truth, probabilities| {
             let own = Classes { row: self.row(parts[part], row) };
             let mean: f64 = own.iter().zip(probabilities).map(|(logit, p)| logit * p).sum();
             let spread: f64 =
                 own.iter().zip(probabilities).map(|(logit, p)| p * (logit - mean).powi(2)).sum();
-            slope += weight * (mean - own.get(truth));
-            curve += weight * spread;
-            total += weight;
+            slope += mean - own.get(truth);
+            curve += spread;
+            rows += 1;
         });
         let slope = slope + PRIOR * (weights[part] - prior);
         let next = weights[part] - slope / (curve + PRIOR);
@@ -80,28 +78,21 @@ impl LogitRows<'_> {
         }
         // No further than twice, so that a flat start does not throw it.
         let next = next.clamp(weights[part] / 2.0 - 0.1, weights[part] * 2.0 + 0.1);
-        (total > 0.0).then(|| next.clamp(0.0, MAX_WEIGHT))
+        (rows > 0).then(|| next.clamp(0.0, MAX_WEIGHT))
     }
 
     /// The mean of −log p(true class), and the rows that count.
     fn loss(&self, parts: &[&[f32]], weights: &[f64]) -> Option<(f64, usize)> {
-        let (mut sum, mut total, mut rows) = (0.0, 0.0, 0);
-        self.each(parts, weights, |_, truth, probabilities, weight| {
-            sum -= weight * probabilities[truth].max(f64::MIN_POSITIVE).ln();
-            total += weight;
+        let (mut sum, mut rows) = (0.0, 0);
+        self.each(parts, weights, |_, truth, probabilities| {
+            sum -= probabilities[truth].max(f64::MIN_POSITIVE).ln();
             rows += 1;
         });
-        (rows > 0 && total > 0.0).then(|| (sum / total, rows))
+        (rows > 0).then(|| (sum / rows as f64, rows))
     }
 
-    /// Calls `each` with every row that counts, its true class, the classes' probabilities and what
-    /// the row counts.
-    fn each(
-        &self,
-        parts: &[&[f32]],
-        weights: &[f64],
-        mut each: impl FnMut(usize, usize, &[f64], f64),
-    ) {
+    /// Calls `each` with every row that counts, its true class and the classes' probabilities.
+    fn each(&self, parts: &[&[f32]], weights: &[f64], mut each: impl FnMut(usize, usize, &[f64])) {
         let num_classes = self.num_outputs.max(2);
         let mut probabilities = vec![0.0; num_classes];
         for (row, truth) in self.truths.iter().enumerate() {
@@ -114,7 +105,7 @@ impl LogitRows<'_> {
                 }
             }
             softmax(&mut probabilities);
-            each(row, truth, &probabilities, self.class_weights.get(truth).copied().unwrap_or(1.0));
+            each(row, truth, &probabilities);
         }
     }
 
@@ -167,7 +158,7 @@ mod tests {
     }
 
     fn rows(num_outputs: usize, truths: &[Option<usize>]) -> LogitRows<'_> {
-        LogitRows { num_outputs, truths, class_weights: &[] }
+        LogitRows { num_outputs, truths }
     }
 
     #[test]

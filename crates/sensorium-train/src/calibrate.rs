@@ -16,30 +16,30 @@ const MOST_ROWS: usize = 20_000;
 
 /// The loss of each output once its logits are scaled to be as sure as they are right, and the
 /// weighted sum of all last; that of a number is its loss.
+///
+/// Rows of all classes count alike, whatever `class_weights` says: the weight of a class of which the
+/// validation rows hold one would let that row alone choose the epoch.
 pub(crate) fn calibrated_losses(predictor: &Predictor, judged: &Judged) -> Vec<f64> {
     let mut losses = judged.losses.clone();
+    let mut sum = 0.0;
     let outputs = predictor.config().output_features.iter().zip(&predictor.fitted().targets);
     for (output, (feature, target)) in outputs.enumerate() {
-        let class_weights = feature.class_weights(target);
-        let rows = rows_of(target, &judged.classes[output], &class_weights);
+        let rows = rows_of(target, &judged.classes[output]);
         let parts: [&[f32]; 1] = [&judged.logits[output]];
         if let Some(Weighed { loss, .. }) = rows.and_then(|rows| rows.weighed(&parts, &[1.0])) {
-            let gained = judged.losses[output] - loss;
             losses[output] = loss;
-            *losses.last_mut().expect("that of all is last") -= gained * feature.loss.weight();
         }
+        sum += losses[output] * feature.loss.weight();
     }
+    losses.pop();
+    losses.push(sum);
     losses
 }
 
 /// The rows of an output that has classes.
-fn rows_of<'a>(
-    target: &FittedTarget,
-    truths: &'a [Option<usize>],
-    class_weights: &'a [f64],
-) -> Option<LogitRows<'a>> {
+fn rows_of<'a>(target: &FittedTarget, truths: &'a [Option<usize>]) -> Option<LogitRows<'a>> {
     let num_outputs = target.num_outputs();
-    let rows = LogitRows { num_outputs, truths, class_weights };
+    let rows = LogitRows { num_outputs, truths };
     (!matches!(target, FittedTarget::Number(_))).then_some(rows)
 }
 
@@ -59,12 +59,10 @@ pub(crate) fn calibrate(
     let stride = rows.len().div_ceil(MOST_ROWS).max(1);
     let rows: Vec<usize> = rows.iter().copied().step_by(stride).collect();
     let parts = logits(predictor, source, &rows)?;
-    let outputs = predictor.config().output_features.iter().zip(&predictor.fitted().targets);
-    let weights = outputs.enumerate().map(|(output, (feature, target))| {
+    let weights = predictor.fitted().targets.iter().enumerate().map(|(output, target)| {
         let truths: Vec<_> = readable.truths(output, &rows).iter().map(Truth::class).collect();
-        let class_weights = feature.class_weights(target);
         let parts: Vec<&[f32]> = parts.iter().map(|part| part[output].as_slice()).collect();
-        let rows = rows_of(target, &truths, &class_weights);
+        let rows = rows_of(target, &truths);
         rows.and_then(|rows| weights_of(&rows, &parts)).unwrap_or_default()
     });
     Ok(Calibration::new(weights.collect()))

@@ -265,11 +265,6 @@ impl InputFeature {
 }
 
 impl OutputFeature {
-    /// What a row of each class counts in the loss; empty where all count alike.
-    pub fn class_weights(&self, fitted: &FittedTarget) -> Vec<f64> {
-        self.loss.clone().with_class_counts(fitted.class_counts()).class_weights()
-    }
-
     pub(super) fn spec(&self, fitted: &FittedTarget) -> OutputSpec {
         OutputSpec {
             name: self.name.clone(),

@@ -94,20 +94,6 @@ impl LossConfig {
             Self::Huber(config) => config.weight,
         }
     }
-
-    /// What a row of each class counts; empty where all count alike, and for numbers.
-    pub fn class_weights(&self) -> Vec<f64> {
-        match self {
-            Self::SoftmaxCrossEntropy(config) => match &config.class_weights {
-                Some(ClassWeights::Each(weights)) => weights.iter().map(|&it| it.into()).collect(),
-                _ => Vec::new(),
-            },
-            Self::BinaryWeightedCrossEntropy(config) => {
-                config.positive_class_weight.map_or_else(Vec::new, |weight| vec![1.0, weight])
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 /// Checks the key `weight` of every loss.
