@@ -97,6 +97,8 @@ impl Progress {
         // The combined loss is in the line already.
         let watched = match self.watched.as_str() {
             "combined loss" => String::new(),
+            // Short, so that a line fits a terminal.
+            "combined calibrated_loss" => format!("  calibrated {}", shown(record.watched)),
             watched => format!("  {watched} {}", shown(record.watched)),
         };
         let best = if is_best { "  best" } else { "" };
