@@ -45,10 +45,11 @@ const MAX_ALPHA: f64 = 100.0;
 /// | `mixup_switch_prob`       | 0.5        |        | 0 to 1                                  |
 ///
 /// `epochs` is 12, more where those make fewer than 300 steps (50 at most) and fewer where they make
-/// more than 2,400 (4 at least); `early_stop` is half of the epochs, and 5 or more. `validation_metric` is `calibrated_loss`: the loss that
-/// is left once the logits are scaled to be as sure as they are right, so that an epoch is not
-/// passed over for being too sure of itself (Berta et al. 2025, "Rethinking Early Stopping: Refine,
-/// Then Calibrate", <https://arxiv.org/abs/2501.19195>).
+/// more than 2,400 (4 at least); `early_stop` is half of the epochs, and 5 or more.
+/// `validation_metric` is `calibrated_loss`: the loss that is left once the logits are scaled to be
+/// as sure as they are right, so that an epoch is not passed over for being too sure of itself
+/// (Berta et al. 2025, "Rethinking Early Stopping: Refine, Then Calibrate",
+/// <https://arxiv.org/abs/2501.19195>).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainerConfig {
