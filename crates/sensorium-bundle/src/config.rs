@@ -10,7 +10,7 @@ mod trainer;
 
 use sensorium_core::{ColumnName, ConfigError, Seed, config};
 use sensorium_model::{ModelSpec, combiner::CombinerConfig};
-use sensorium_table::{SplitConfig, Table};
+use sensorium_table::{Column, MissingValues, SplitConfig, Table, TableError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -33,6 +33,9 @@ pub struct Config {
     pub output_features: Vec<OutputFeature>,
     /// Which rows train, validate and test.
     pub split: SplitConfig,
+    /// The words that stand for an absent value. Bundles from before this key know none.
+    #[serde(default = "MissingValues::none")]
+    pub missing_values: MissingValues,
     /// How the model is trained.
     pub trainer: TrainerConfig,
     /// The root of every random choice.
@@ -68,6 +71,7 @@ struct Written {
 #[serde(default, deny_unknown_fields)]
 struct WrittenPreprocessing {
     split: Value,
+    missing_values: Option<MissingValues>,
 }
 
 #[derive(Default, Deserialize)]
@@ -164,19 +168,39 @@ impl Config {
 
     fn of(written: Written, table: &Table, random_seed: Seed) -> Result<Self, BundleError> {
         let outputs = written.output_features.unwrap_or_default();
+        let missing_values = written.preprocessing.missing_values.unwrap_or_default();
+        let columns = Columns { table, missing_values: &missing_values };
         Ok(Self {
-            input_features: feature::inputs(written.input_features, &written.defaults, table)?,
+            input_features: feature::inputs(written.input_features, &written.defaults, columns)?,
             combiner: combiner(written.combiner)?,
-            output_features: feature::outputs(outputs, &written.defaults, table)?,
+            output_features: feature::outputs(outputs, &written.defaults, columns)?,
             split: split(written.preprocessing.split)?,
+            missing_values,
             trainer: trainer::read(written.trainer)?,
             random_seed,
         })
     }
 
+    /// A table's column, with what this config takes for an absent value.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] where the table has no such column, or its type is not read.
+    pub fn column<'a>(
+        &'a self,
+        table: &'a Table,
+        name: &ColumnName,
+    ) -> Result<Column<'a>, TableError> {
+        Columns { table, missing_values: &self.missing_values }.column(name)
+    }
+
     /// The model that this config describes, once the features' shapes are known.
-    pub(crate) fn model_spec(&self, fitted: &crate::Fitted) -> ModelSpec {
-        ModelSpec {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where a loss weighs a label that train lacks.
+    pub(crate) fn model_spec(&self, fitted: &crate::Fitted) -> Result<ModelSpec, ConfigError> {
+        Ok(ModelSpec {
             inputs: self
                 .input_features
                 .iter()
@@ -188,9 +212,14 @@ impl Config {
                 .output_features
                 .iter()
                 .zip(&fitted.targets)
-                .map(|(feature, target)| feature.spec(target))
-                .collect(),
-        }
+                .enumerate()
+                .map(|(index, (feature, target))| {
+                    let under =
+                        |error: ConfigError| error.under(&format!("output_features[{index}]"));
+                    feature.spec(target).map_err(under)
+                })
+                .collect::<Result<_, _>>()?,
+        })
     }
 
     fn check_names(&self) -> Result<(), ConfigError> {
@@ -212,6 +241,19 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+/// The columns of a table, with what is taken for an absent value.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    table: &'a Table,
+    missing_values: &'a MissingValues,
+}
+
+impl<'a> Columns<'a> {
+    fn column(self, name: &ColumnName) -> Result<Column<'a>, TableError> {
+        Ok(self.table.column(name)?.with_missing_values(self.missing_values))
     }
 }
 

@@ -7,7 +7,7 @@ use sensorium_modality::pipeline::{FeatureSource, RowFeatures};
 use sensorium_modality::target::FittedTarget;
 use sensorium_model::pretrained::Published;
 use sensorium_model::{FeatureBatch, Model};
-use sensorium_table::{Table, TrainRows};
+use sensorium_table::{Table, TableError, TrainRows};
 use serde::{Deserialize, Serialize};
 
 use crate::{BundleError, Config};
@@ -30,11 +30,11 @@ impl Fitted {
     pub fn fit(config: &Config, table: &Table, rows: &TrainRows) -> Result<Self, BundleError> {
         let mut inputs = Vec::with_capacity(config.input_features.len());
         for feature in &config.input_features {
-            inputs.push(feature.modality.fit(table.column(&feature.column)?, rows)?);
+            inputs.push(feature.modality.fit(config.column(table, &feature.column)?, rows)?);
         }
         let mut targets = Vec::with_capacity(config.output_features.len());
         for feature in &config.output_features {
-            targets.push(feature.target.fit(table.column(&feature.column)?, rows)?);
+            targets.push(feature.target.fit(config.column(table, &feature.column)?, rows)?);
         }
         Ok(Self { inputs, targets })
     }
@@ -44,14 +44,21 @@ impl Fitted {
     ///
     /// # Errors
     ///
-    /// [`BundleError::NoInputs`] where the table has none of the columns.
+    /// [`BundleError::NoInputs`] where the table has none of the columns, [`BundleError::Table`]
+    /// where the type of one is not read.
     pub fn features<'a>(
         &'a self,
-        config: &Config,
+        config: &'a Config,
         table: &'a Table,
     ) -> Result<FeatureSource<'a>, BundleError> {
-        let columns = config.input_features.iter().map(|input| table.column(&input.column).ok());
-        let columns: Vec<_> = columns.zip(&self.inputs).collect();
+        let mut columns = Vec::with_capacity(self.inputs.len());
+        for (input, fitted) in config.input_features.iter().zip(&self.inputs) {
+            let column = match config.column(table, &input.column) {
+                Err(TableError::UnknownColumn { .. }) => None,
+                column => Some(column?),
+            };
+            columns.push((column, fitted));
+        }
         if columns.iter().all(|(column, _)| column.is_none()) {
             let inputs = config.input_features.iter().map(|input| input.column.to_string());
             return Err(BundleError::NoInputs { inputs: inputs.collect() });
@@ -81,7 +88,7 @@ impl Fitted {
     /// [`BundleError`] where a component cannot be built for these features, or published weights
     /// do not fit it.
     pub fn build_model(&self, config: &Config, device: &Device) -> Result<Model, BundleError> {
-        let mut model = Model::build(&config.model_spec(self), device)?;
+        let mut model = Model::build(&config.model_spec(self)?, device)?;
         for (input, feature) in config.input_features.iter().enumerate() {
             if let Some(path) = &feature.pretrained {
                 model = model.with_published(input, &Published::open(path)?)?;
@@ -96,7 +103,7 @@ impl Fitted {
     ///
     /// [`ConfigError`] where a component cannot be built for these features.
     pub fn unloaded_model(&self, config: &Config, device: &Device) -> Result<Model, ConfigError> {
-        Model::unloaded(&config.model_spec(self), device)
+        Model::unloaded(&config.model_spec(self)?, device)
     }
 
     /// Stacks rows into one batch for each input; `hidden(row, input)` makes a cell absent.

@@ -10,7 +10,9 @@ mod error;
 mod file;
 mod fitted;
 mod predict;
+mod prior;
 pub mod sealed;
+mod unseen;
 
 pub use calibration::{Calibration, LogitWeights};
 pub use config::Config;
@@ -19,3 +21,4 @@ pub use error::BundleError;
 pub use file::{Bundle, FORMAT_VERSION};
 pub use fitted::Fitted;
 pub use predict::{Answers, OutputScores, Prediction, Predictor, RowPrediction, loss_values};
+pub use unseen::UnseenLabels;

@@ -14,7 +14,7 @@ use sensorium_model::{Embedding, Losses, Model, TargetBatch, weights};
 use sensorium_table::Table;
 use serde_json::Value;
 
-use crate::{Bundle, BundleError, Calibration, Config, Fitted};
+use crate::{Bundle, BundleError, Calibration, Config, Fitted, prior};
 
 /// A model that is ready to predict.
 #[derive(Debug)]
@@ -218,13 +218,20 @@ impl Predictor {
         self.model.encode(&batches, &self.device)
     }
 
-    /// The scores of every output from the inputs' embeddings, which may have inputs hidden.
+    /// The scores of every output from the inputs' embeddings, which may have inputs hidden. A row
+    /// with no input at all has the share of each class among the train rows, or their mean.
     ///
     /// # Panics
     ///
     /// If the device cannot hand back `f32` values.
     pub fn scores(&self, embeddings: &[Embedding]) -> Vec<OutputScores> {
-        self.scores_of(&self.calibration.logits(&self.model, embeddings))
+        self.scores_of(&self.logits(embeddings))
+    }
+
+    /// The logits that are answered with.
+    fn logits(&self, embeddings: &[Embedding]) -> Vec<Tensor<2>> {
+        let logits = self.calibration.logits(&self.model, embeddings);
+        prior::answered(logits, embeddings, &self.fitted.targets)
     }
 
     /// The logits of all inputs together, or of one alone, before they are weighed: for each output
@@ -248,7 +255,7 @@ impl Predictor {
     ///
     /// If the device cannot hand back `f32` values.
     pub fn answers(&self, embeddings: &[Embedding], targets: &[TargetBatch]) -> Answers {
-        let logits = self.calibration.logits(&self.model, embeddings);
+        let logits = self.logits(embeddings);
         Answers {
             scores: self.scores_of(&logits),
             losses: loss_values(&self.model.loss(&logits, targets)),

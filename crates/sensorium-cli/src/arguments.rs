@@ -131,9 +131,9 @@ pub(crate) enum Part {
     /// The rows that decided when to stop
     Validation,
     /// The rows that the model has never seen
-    #[default]
     Test,
-    /// Every row
+    /// Every row of the table
+    #[default]
     Full,
 }
 
@@ -143,8 +143,8 @@ pub(crate) struct EvaluateArguments {
     pub(crate) model: ModelArgument,
     #[command(flatten)]
     pub(crate) table: TableArguments,
-    /// Which rows, by the model's own way of splitting
-    #[arg(long, value_name = "PART", default_value = "test")]
+    /// Which rows: all, or a part by the model's own way of splitting
+    #[arg(long, value_name = "PART", default_value = "full")]
     pub(crate) split: Part,
     /// Where the statistics file is written [default: nowhere]
     #[arg(long = "output_directory", value_name = "DIR")]

@@ -23,11 +23,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(watched: String) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             bar: std::io::stderr().is_terminal().then(bar),
             stop: stop_on_ctrl_c(),
-            watched,
+            watched: String::new(),
             epochs: 0,
             steps_per_epoch: 0,
             last_line: Instant::now(),
@@ -123,7 +123,8 @@ impl Progress {
 impl Observer for Progress {
     fn on(&mut self, event: Event<'_>) {
         match event {
-            Event::Start { epoch, epochs, steps_per_epoch } => {
+            Event::Start { epoch, epochs, steps_per_epoch, watched } => {
+                self.watched = format!("{} {}", watched.field(), watched.metric());
                 self.start(epoch, epochs, steps_per_epoch);
             }
             Event::Embedding { input, done, total } => self.embedding(input, done, total),

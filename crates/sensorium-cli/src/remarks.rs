@@ -1,8 +1,13 @@
 //! What a person should know of a model beyond its scores, before and after it is trained.
 
-use sensorium_bundle::Config;
+use sensorium_bundle::config::OutputFeature;
+use sensorium_bundle::{Config, UnseenLabels};
+use sensorium_core::ColumnName;
 use sensorium_metrics::{OutputStatistics, Statistics, find};
+use sensorium_modality::target::FittedTarget;
 use sensorium_model::encoder::EncoderConfig;
+use sensorium_table::Table;
+use sensorium_train::{Plan, Readable, Watched};
 
 /// What of the config is easily mistaken: encoders with a published name and weights that are drawn,
 /// and combiners that cannot learn what inputs say together.
@@ -30,6 +35,112 @@ pub(crate) fn of_config(config: &Config) -> Vec<String> {
         )
     });
     drawn.chain(linear).collect()
+}
+
+/// What of the table is easily mistaken: words that were taken for an absent value in a column whose
+/// values are words, which of two labels is true, what classes weigh, and outputs that no validation
+/// row holds.
+pub(crate) fn of_rows(plan: &Plan, table: &Table, readable: &Readable) -> Vec<String> {
+    let config = &plan.config;
+    let words = word_features(config).filter_map(|(name, column)| {
+        let words = config.column(table, column).ok()?.missing_words();
+        let words: Vec<_> = words.iter().map(|(word, count)| (word.as_str(), *count)).collect();
+        let cells: usize = words.iter().map(|(_, count)| count).sum();
+        (cells > 0).then(|| {
+            format!(
+                "{name}: {cells} cells are taken for missing ({}); `preprocessing.missing_values` \
+                 lists the words that are",
+                counted(&words)
+            )
+        })
+    });
+    let outputs = config.output_features.iter().zip(&plan.fitted.targets).enumerate();
+    let outputs = outputs.flat_map(|(output, (feature, target))| {
+        let unwatched = (readable.num_truths(output, &plan.splits.validation) == 0).then(|| {
+            format!(
+                "{}: no validation row holds its truth; it has no say in the best epoch",
+                feature.name
+            )
+        });
+        [true_label(feature, target), class_weights(feature, target), unwatched]
+    });
+    words.chain(outputs.flatten()).collect()
+}
+
+/// The features whose cells are words, and their columns.
+fn word_features(config: &Config) -> impl Iterator<Item = (&ColumnName, &ColumnName)> {
+    const WORDS: [&str; 3] = ["category", "text", "binary"];
+    let inputs =
+        config.input_features.iter().filter(|input| WORDS.contains(&input.modality.name()));
+    let outputs =
+        config.output_features.iter().filter(|output| WORDS.contains(&output.target.name()));
+    let inputs = inputs.map(|input| (&input.name, &input.column));
+    inputs.chain(outputs.map(|output| (&output.name, &output.column)))
+}
+
+fn true_label(feature: &OutputFeature, target: &FittedTarget) -> Option<String> {
+    match (target, target.classes()) {
+        (FittedTarget::Binary(_), [no, yes]) => {
+            Some(format!("{}: `{yes}` is true, `{no}` is false", feature.name))
+        }
+        _ => None,
+    }
+}
+
+fn class_weights(feature: &OutputFeature, target: &FittedTarget) -> Option<String> {
+    let loss = feature.resolved_loss(target).ok()?;
+    let weights = loss.class_weights()?.iter().zip(target.classes());
+    let shown: Vec<String> =
+        weights.take(SHOWN).map(|(weight, class)| format!("`{class}` {weight:.3}")).collect();
+    let more = target.classes().len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Some(format!("{}: classes weigh {}{more}", feature.name, shown.join(", ")))
+}
+
+/// A metric that has no value for the validation rows, and what is watched in its place.
+pub(crate) fn of_watched(config: &Config, watched: &Watched) -> Option<String> {
+    let (wanted, metric) = (&config.trainer.validation_metric, watched.metric());
+    (metric != wanted).then(|| {
+        let field = watched.field();
+        format!(
+            "{field}: `{wanted}` has no value for the truths of the validation rows; the best epoch \
+             is that of the least `{metric}`"
+        )
+    })
+}
+
+/// Labels of some rows that train lacks; `rows` are called `which`.
+pub(crate) fn of_unseen(
+    unseen: &UnseenLabels,
+    config: &Config,
+    rows: &[usize],
+    which: &str,
+) -> Vec<String> {
+    let features = unseen.among(rows).into_iter().map(|(name, labels)| {
+        let is_output = config.output_features.iter().any(|feature| feature.name == *name);
+        let cells: usize = labels.iter().map(|(_, count)| count).sum();
+        let consequence =
+            if is_output { "no metric counts them" } else { "the model does not know them" };
+        format!(
+            "{name}: {cells} of {} {which} rows hold labels that train lacks ({}); {consequence}",
+            rows.len(),
+            counted(&labels)
+        )
+    });
+    features.collect()
+}
+
+/// The most labels that a line shows.
+const SHOWN: usize = 5;
+
+/// ``` `maybe` 8, `no` 1 and 3 more```
+fn counted(labels: &[(&str, usize)]) -> String {
+    let shown = labels.iter().take(SHOWN).map(|(label, count)| format!("`{label}` {count}"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match labels.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// What the test rows say against the model: no better than the majority, or than one input.

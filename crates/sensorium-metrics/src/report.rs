@@ -4,6 +4,9 @@
 //! {
 //!   "<output>": {
 //!     "<metric>": 0.91,
+//!     "rows": 140,
+//!     "true_label": "yes",
+//!     "unseen_labels": {"<feature>": {"<label>": 3}},
 //!     "baseline": {"<metric>": 0.2},
 //!     "interval": {"<metric>": {"low": 0.88, "high": 0.93, "level": 0.95}},
 //!     "subsets": {"name+noto": {"<metric>": 0.88}},
@@ -43,6 +46,17 @@ pub struct OutputStatistics {
     /// Each metric of the output, and its `loss` where the caller adds it.
     #[serde(flatten)]
     pub metrics: MetricValues,
+    /// The rows that every metric is of: those that hold a truth which train holds too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
+    /// Which label means true; a binary output only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub true_label: Option<String>,
+    /// How many of the rows given hold each label that train does not, of this output, whose rows
+    /// count in no metric, and of the inputs; empty where there is none. Of many labels the most
+    /// frequent 100.
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    pub unseen_labels: Ordered<Ordered<usize>>,
     /// The metrics of a model that looks at no input.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub baseline: MetricValues,
@@ -67,7 +81,7 @@ impl OutputStatistics {
     /// The statistics that hold every metric of `scores` and nothing else yet.
     #[must_use]
     pub fn of(scores: &Scores) -> Self {
-        Self { metrics: judge(scores), ..Self::default() }
+        Self { metrics: judge(scores), rows: Some(scores.len()), ..Self::default() }
     }
 
     /// The same with what is said of each class.
@@ -154,7 +168,7 @@ mod tests {
         assert_eq!(
             keys(output),
             "accuracy balanced_accuracy brier hits_at_k log_loss loss macro_f1 \
-             baseline interval subsets per_class_stats confusion_matrix"
+             rows baseline interval subsets per_class_stats confusion_matrix"
         );
         assert_eq!(output["accuracy"], 0.5);
         assert_eq!(keys(&output["subsets"]), "noto name+noto");

@@ -1,8 +1,8 @@
 //! Which words of a column mean true, and which false.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use sensorium_table::{Cell, Column, TrainRows};
+use sensorium_table::{Cell, Column, TrainRows, label_key};
 use serde::{Deserialize, Serialize};
 
 use crate::ModalityError;
@@ -63,7 +63,9 @@ impl Spelling {
         fallback_true_label: Option<&str>,
     ) -> Result<Self, ModalityError> {
         let labels = distinct_labels(column, rows);
-        if !labels.is_empty() && labels.iter().all(|label| truth_of_word(label).is_some()) {
+        let are_words = labels.keys().all(|label| truth_of_word(label).is_some());
+        let are_three_numbers = ["-1", "0", "1"].iter().all(|number| labels.contains_key(*number));
+        if !labels.is_empty() && are_words && !are_three_numbers {
             return Ok(Self::Words);
         }
         let refused = |problem| {
@@ -72,13 +74,13 @@ impl Spelling {
             let column = column.name().clone();
             Err(ModalityError::Fit { column, problem, advice: advice.to_owned() })
         };
-        let labels: Vec<String> = labels.into_iter().collect();
+        let labels: Vec<String> = labels.into_values().collect();
         match (labels.as_slice(), fallback_true_label) {
             ([], _) => refused("no train row holds a value".to_owned()),
             ([only], _) => refused(format!("its train rows hold only `{only}`")),
             ([a, b], None) => Ok(Self::of_two(a, b)),
-            ([a, b], Some(label)) if label == a => Ok(Self::labels(b, a)),
-            ([a, b], Some(label)) if label == b => Ok(Self::labels(a, b)),
+            ([a, b], Some(label)) if are_equal(label, a) => Ok(Self::labels(b, a)),
+            ([a, b], Some(label)) if are_equal(label, b) => Ok(Self::labels(a, b)),
             ([a, b], Some(label)) => refused(format!(
                 "`fallback_true_label` is `{label}`, but its train rows hold `{a}` and `{b}`"
             )),
@@ -107,8 +109,8 @@ impl Spelling {
         let Some(word) = cell.text()? else { return Ok(None) };
         let truth = match self {
             Self::Words => truth_of_word(&word),
-            Self::Labels { true_label, .. } if *true_label == *word => Some(true),
-            Self::Labels { false_label, .. } if *false_label == *word => Some(false),
+            Self::Labels { true_label, .. } if are_equal(true_label, &word) => Some(true),
+            Self::Labels { false_label, .. } if are_equal(false_label, &word) => Some(false),
             Self::Labels { .. } => None,
         };
         truth.map(Some).ok_or_else(|| ModalityError::Decode {
@@ -134,16 +136,23 @@ pub(crate) fn shortened(text: &str) -> String {
     }
 }
 
-/// The distinct labels of the train rows: all of them where they are boolean words, else the first
-/// few that were met, at least three where there are more than two.
-fn distinct_labels(column: Column<'_>, rows: &TrainRows) -> BTreeSet<String> {
+/// Whether two spellings are of one label.
+fn are_equal(a: &str, b: &str) -> bool {
+    label_key(a) == label_key(b)
+}
+
+/// The distinct labels of the train rows, by what they are compared by, in the spelling that was met
+/// first: all of them where they are boolean words, else the first few that were met, at least three
+/// where there are more than two.
+fn distinct_labels(column: Column<'_>, rows: &TrainRows) -> BTreeMap<String, String> {
     const MOST_SPELLINGS: usize = 64;
-    let mut labels = BTreeSet::new();
+    let mut labels = BTreeMap::new();
     for &row in rows.indices() {
-        if let Ok(Some(label)) = column.cell(row).text()
-            && !labels.contains(label.as_ref())
-        {
-            labels.insert(label.into_owned());
+        if let Ok(Some(text)) = column.cell(row).text() {
+            let label = label_key(&text);
+            if !labels.contains_key(label.as_ref()) {
+                labels.insert(label.into_owned(), text.trim().to_owned());
+            }
         }
         if labels.len() > MOST_SPELLINGS {
             break;
@@ -179,8 +188,20 @@ mod tests {
     }
 
     #[test]
+    fn one_label_may_be_spelled_in_several_ways() {
+        let two = Spelling::labels("2.0", "3");
+        let table = SmallTable::of(["2.0", "3", "2 ", "2"].map(text));
+        assert_eq!(Spelling::fit(table.column(), table.train(), None).unwrap(), two);
+        let truth = |row| two.truth_of(&table.column().cell(row)).unwrap();
+        assert_eq!([0, 1, 2, 3].map(truth), [Some(false), Some(true), Some(false), Some(false)]);
+        assert_eq!(spelling(&["1", "2"], Some("1.0")).unwrap(), Spelling::labels("2", "1"));
+    }
+
+    #[test]
     fn other_than_two_labels_are_refused_by_name() {
         assert!(spelling(&["a", "b", "c"], None).unwrap_err().contains("`a`, `b` and `c`"));
+        // Two of them would both be false.
+        assert!(spelling(&["1", "0.0", "-1"], None).unwrap_err().contains("`-1`, `0.0` and `1`"));
         assert!(spelling(&["a", "a"], None).unwrap_err().contains("hold only `a`"));
         assert!(spelling(&[""], None).unwrap_err().contains("no train row holds a value"));
         assert!(spelling(&["a", "b"], Some("d")).unwrap_err().contains("`d`"));

@@ -6,7 +6,7 @@ use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
 use crate::infer::{grouped, num_present};
-use crate::vocabulary::{Vocabulary, WordCounts};
+use crate::labels::{LabelCounts, Labels};
 use crate::{Features, MissingValueStrategy, Modality, ModalityError, NoAugmentation};
 
 /// The most labels that a column may keep: a row takes four bytes for each.
@@ -36,40 +36,31 @@ impl Default for CategoryConfig {
 }
 
 /// Labels of one column: place 0 is a label that train does not hold, then come the labels of the
-/// train rows by falling frequency, ties in alphabetical order. Labels are compared as written.
+/// train rows by falling frequency, ties in alphabetical order. Labels are compared by
+/// [`label_key`](sensorium_table::label_key).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Category {
-    labels: Vocabulary,
+    labels: Labels,
 }
 
 impl Category {
     /// The labels that have a place, from place 1 on.
     pub fn labels(&self) -> &[String] {
-        self.labels.words()
+        self.labels.spellings()
     }
 }
 
 /// `60 cells hold 3 different values of 1.3 words on average`.
 pub(crate) fn values_shown(summary: &ColumnSummary) -> String {
+    let zeros = if summary.leading_zeros > 0 { ", some with leading zeros" } else { "" };
     let more = if summary.distinct_is_capped { "more than " } else { "" };
     format!(
-        "{} cells hold {more}{} different values of {:.1} words on average",
+        "{} cells hold {more}{} different values of {:.1} words on average{zeros}",
         grouped(num_present(summary) - summary.embedded),
         grouped(summary.distinct),
         summary.mean_words,
     )
-}
-
-/// How often each label occurs in the train rows.
-pub(crate) fn label_counts(column: Column<'_>, rows: &TrainRows) -> WordCounts {
-    let mut counts = WordCounts::default();
-    for &row in rows.indices() {
-        if let Ok(Some(label)) = column.cell(row).text() {
-            counts.add(&label);
-        }
-    }
-    counts
 }
 
 impl Modality for Category {
@@ -99,7 +90,7 @@ impl Modality for Category {
         column: Column<'_>,
         rows: &TrainRows,
     ) -> Result<Self, ModalityError> {
-        let counts = label_counts(column, rows);
+        let counts = LabelCounts::of(column, rows);
         if counts.len() == 0 {
             return Err(ModalityError::Fit {
                 column: column.name().clone(),
@@ -107,11 +98,11 @@ impl Modality for Category {
                 advice: "leave the column out, or check that it is the one you mean".to_owned(),
             });
         }
-        Ok(Self { labels: counts.into_vocabulary(config.most_common) })
+        Ok(Self { labels: counts.into_labels(config.most_common) })
     }
 
     fn shape(&self) -> FeatureShape {
-        FeatureShape::Vector { width: 1 + self.labels.words().len() }
+        FeatureShape::Vector { width: 1 + self.labels().len() }
     }
 
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<String>, ModalityError> {
@@ -119,10 +110,14 @@ impl Modality for Category {
     }
 
     fn features(&self, decoded: &String) -> Features {
-        let place = self.labels.place(decoded).map_or(0, |place| 1 + place as usize);
-        let mut one_hot = vec![0.0; 1 + self.labels.words().len()];
+        let place = self.labels.place(decoded).map_or(0, |place| 1 + place);
+        let mut one_hot = vec![0.0; 1 + self.labels().len()];
         one_hot[place] = 1.0;
         Features::Vector(one_hot)
+    }
+
+    fn unseen(&self, cell: &Cell<'_>) -> Option<String> {
+        self.labels.unseen(cell)
     }
 
     fn unit(&self) -> &'static str {

@@ -201,6 +201,11 @@ macro_rules! modalities {
                 match self { $(Self::$modality(modality) => features_of(modality, cell),)+ }
             }
 
+            /// The cell's label where train does not hold it; `None` for what has no labels.
+            pub fn unseen(&self, cell: &Cell<'_>) -> Option<String> {
+                match self { $(Self::$modality(modality) => modality.unseen(cell),)+ }
+            }
+
             /// The bytes that a cell's features are made from: two cells with the same bytes have
             /// the same features.
             ///

@@ -85,6 +85,13 @@ pub trait Modality: Sized + Send + Sync + Serialize + DeserializeOwned {
         Ok(cell.text()?.map(|text| text.into_owned().into_bytes()))
     }
 
+    /// The cell's label where train does not hold it; `None` for what has no labels. The default is
+    /// for what has none.
+    fn unseen(&self, cell: &Cell<'_>) -> Option<String> {
+        let _ = cell;
+        None
+    }
+
     /// Turns a decoded cell into features of [`Modality::shape`].
     fn features(&self, decoded: &Self::Decoded) -> Features;
 

@@ -66,8 +66,8 @@ impl Modality for Number {
     type Augmentation = NumberAugmentation;
 
     fn claims(summary: &ColumnSummary) -> Option<String> {
-        is_most(summary.numbers, summary)
-            .then(|| format!("{} are numbers", share(summary.numbers, summary)))
+        let are_numbers = is_most(summary.numbers, summary) && summary.leading_zeros == 0;
+        are_numbers.then(|| format!("{} are numbers", share(summary.numbers, summary)))
     }
 
     fn check(_: &NumberConfig) -> Result<(), ConfigError> {

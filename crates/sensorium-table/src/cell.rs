@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use sensorium_core::CellRef;
 
 use crate::storage::{Held, Storage};
-use crate::{Table, TableError, media};
+use crate::{MissingValues, Table, TableError, label_key, media};
 
-/// What a cell holds. An empty cell is a missing cell.
+/// What a cell holds. An empty cell is a missing cell, and so is one that [`MissingValues`] names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Nothing: a null, or an empty text.
@@ -30,11 +30,17 @@ pub struct Cell<'a> {
     at: CellRef,
     table: &'a Table,
     column: &'a Storage,
+    missing: &'a MissingValues,
 }
 
 impl<'a> Cell<'a> {
-    pub(crate) fn new(at: CellRef, table: &'a Table, column: &'a Storage) -> Self {
-        Self { at, table, column }
+    pub(crate) fn new(
+        at: CellRef,
+        table: &'a Table,
+        column: &'a Storage,
+        missing: &'a MissingValues,
+    ) -> Self {
+        Self { at, table, column, missing }
     }
 
     /// The cell's place.
@@ -61,6 +67,19 @@ impl<'a> Cell<'a> {
                 None => Err(TableError::NotText { at: self.at.clone(), got: held.to_string() }),
             },
         }
+    }
+
+    /// The cell as a label, or `None` where it is missing: what labels are compared by, whatever the
+    /// file's format; see [`label_key`].
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NotText`] where the cell holds bytes.
+    pub fn label(&self) -> Result<Option<Cow<'a, str>>, TableError> {
+        Ok(self.text()?.map(|text| match text {
+            Cow::Borrowed(text) => label_key(text),
+            Cow::Owned(text) => Cow::Owned(label_key(&text).into_owned()),
+        }))
     }
 
     /// The cell as a finite number, or `None` where it is missing. `true` is 1 and `false` 0.
@@ -112,7 +131,20 @@ impl<'a> Cell<'a> {
     }
 
     pub(crate) fn held(&self) -> Held<'a> {
-        self.column.get(self.at.row)
+        match self.column.get(self.at.row) {
+            Held::Text(text) if self.missing.contain(text) => Held::Missing,
+            Held::Number(number) if number.is_nan() => Held::Missing,
+            held => held,
+        }
+    }
+
+    /// The cell's text where it is missing for that word alone.
+    pub(crate) fn missing_word(&self) -> Option<&'a str> {
+        match self.column.get(self.at.row) {
+            Held::Text(text) if self.missing.contain(text) => Some(text.trim()),
+            _ => None,
+        }
+        .filter(|word| !word.is_empty())
     }
 }
 
@@ -177,7 +209,7 @@ mod tests {
     fn what_is_not_a_finite_number_is_named_with_its_cell() {
         let table = table(vec![
             Value::Text("red".into()),
-            Value::Number(f64::NAN),
+            Value::Number(f64::INFINITY),
             Value::Text("-inf".into()),
             Value::Bytes(vec![1, 2]),
             Value::Text("x".repeat(200)),
@@ -189,7 +221,7 @@ mod tests {
             errors,
             [
                 "row 1 of column `x` is `red`, but a number was expected".to_owned(),
-                "row 2 of column `x` is `NaN`, but a finite number was expected".to_owned(),
+                "row 2 of column `x` is `inf`, but a finite number was expected".to_owned(),
                 "row 3 of column `x` is `-inf`, but a finite number was expected".to_owned(),
                 "row 4 of column `x` is 2 bytes, but a number was expected".to_owned(),
                 format!("row 5 of column `x` is `{long}…`, but a number was expected"),

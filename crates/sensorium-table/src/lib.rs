@@ -10,8 +10,10 @@
 pub mod atomic;
 mod cell;
 mod error;
+mod label;
 mod limits;
 mod media;
+mod missing;
 mod read;
 mod split;
 mod storage;
@@ -21,11 +23,13 @@ mod write;
 
 pub use cell::{Cell, Value};
 pub use error::TableError;
+pub use label::label_key;
 pub use limits::{
     MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_TEXT_BYTES,
     MAX_TEXT_BYTES,
 };
-pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, split};
+pub use missing::MissingValues;
+pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, parts, split};
 pub use storage::PhysicalType;
 pub use summary::{ColumnSummary, MAX_DISTINCT, MAX_EXAMPLES};
 pub use table::{Column, Table};

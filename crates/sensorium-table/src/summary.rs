@@ -35,10 +35,15 @@ pub struct ColumnSummary {
     pub name: ColumnName,
     /// How it is stored; every column of a CSV file is text.
     pub physical_type: PhysicalType,
+    /// The file's name of its type, where that is not read.
+    pub unread_type: Option<String>,
     /// All rows.
     pub rows: usize,
     /// Rows without a value.
     pub missing: usize,
+    /// The words among [`Self::missing`] that stand for an absent value, such as `NA`, and how many
+    /// cells hold each.
+    pub missing_words: BTreeMap<String, usize>,
     /// Different values among the cells that are no bytes, [`MAX_DISTINCT`] at most.
     pub distinct: usize,
     /// Whether there are more than [`MAX_DISTINCT`] different values.
@@ -49,6 +54,9 @@ pub struct ColumnSummary {
     pub whole_numbers: usize,
     /// Those of [`Self::numbers`] that are NaN or infinite.
     pub not_finite: usize,
+    /// Those of [`Self::numbers`] that are written with a zero before other digits, as codes are:
+    /// `007`, `02134`.
+    pub leading_zeros: usize,
     /// Cells that are true or false, or one of Ludwig's words for them: `true`, `t`, `yes`, `y`,
     /// `1`, `1.0`, `false`, `f`, `no`, `n`, `0`, `0.0`, `-1`, `-1.0`, in upper or lower case.
     pub boolean_words: usize,
@@ -75,7 +83,15 @@ impl Table {
     /// Reads every cell once, embedded media excepted, of which only a few first bytes are read.
     #[must_use]
     pub fn summaries(&self) -> Vec<ColumnSummary> {
-        self.all_columns().map(summarise).collect()
+        self.all_columns().map(|column| column.summary()).collect()
+    }
+}
+
+impl Column<'_> {
+    /// A summary of the column; see [`Table::summaries`].
+    #[must_use]
+    pub fn summary(self) -> ColumnSummary {
+        summarise(self)
     }
 }
 
@@ -83,8 +99,9 @@ fn summarise(column: Column<'_>) -> ColumnSummary {
     let storage = column.storage();
     let mut counts = Counts::new(column.name().clone(), storage, column.table().num_rows());
     for row in 0..counts.summary.rows {
-        match storage.get(row) {
-            Held::Missing => counts.summary.missing += 1,
+        let cell = column.cell(row);
+        match cell.held() {
+            Held::Missing => counts.add_missing(cell.missing_word()),
             Held::Bytes(bytes) => counts.add_bytes(&bytes[..bytes.len().min(16)]),
             Held::Spilled(span) if counts.is_sniffing() => {
                 // What cannot be read is refused when the cell is asked for.
@@ -112,13 +129,19 @@ impl<'a> Counts<'a> {
         let summary = ColumnSummary {
             name,
             physical_type: storage.physical_type(),
+            unread_type: match storage {
+                Storage::Unsupported(kind) => Some(kind.clone()),
+                _ => None,
+            },
             rows,
             missing: 0,
+            missing_words: BTreeMap::new(),
             distinct: 0,
             distinct_is_capped: false,
             numbers: 0,
             whole_numbers: 0,
             not_finite: 0,
+            leading_zeros: 0,
             boolean_words: 0,
             extensions: BTreeMap::new(),
             mean_words: 0.0,
@@ -143,6 +166,13 @@ impl<'a> Counts<'a> {
         }
     }
 
+    fn add_missing(&mut self, word: Option<&str>) {
+        self.summary.missing += 1;
+        if let Some(word) = word {
+            *self.summary.missing_words.entry(word.to_owned()).or_default() += 1;
+        }
+    }
+
     fn add(&mut self, held: &Held<'a>) {
         let Some(text) = held.as_text() else { return };
         self.words += text.split_whitespace().count();
@@ -153,6 +183,7 @@ impl<'a> Counts<'a> {
             self.summary.numbers += 1;
             self.summary.not_finite += usize::from(!number.is_finite());
             self.summary.whole_numbers += usize::from(number.fract() == 0.0);
+            self.summary.leading_zeros += usize::from(is_code(&text));
         } else if let Some(extension) = extension_of(&text) {
             *self.summary.extensions.entry(extension).or_default() += 1;
         }
@@ -191,6 +222,12 @@ fn is_boolean_word(text: &str) -> bool {
     WORDS.iter().any(|word| text.trim().eq_ignore_ascii_case(word))
 }
 
+/// Whether digits begin with a zero that a number would not have.
+fn is_code(text: &str) -> bool {
+    let text = text.trim().as_bytes();
+    text.len() > 1 && text[0] == b'0' && text.iter().all(u8::is_ascii_digit)
+}
+
 /// The lower-case extension of a text that looks like a path: one line, and after its last dot one
 /// to five letters or digits, a letter among them.
 fn extension_of(text: &str) -> Option<String> {
@@ -226,13 +263,16 @@ mod tests {
         let expected = ColumnSummary {
             name: ColumnName::from("x"),
             physical_type: PhysicalType::Mixed,
+            unread_type: None,
             rows: 5,
             missing: 1,
+            missing_words: BTreeMap::new(),
             distinct: 3,
             distinct_is_capped: false,
             numbers: 0,
             whole_numbers: 0,
             not_finite: 0,
+            leading_zeros: 0,
             boolean_words: 0,
             extensions: BTreeMap::new(),
             mean_words: 9.0 / 4.0,
@@ -247,11 +287,17 @@ mod tests {
 
     #[test]
     fn numbers_and_boolean_words_are_counted() {
-        let summary = of_texts(&["1", "0.5", "-1e3", "inf", "NaN", "Yes", "f", "true", "one"]);
+        let summary = of_texts(&["1", "0.5", "-1e3", "inf", "-inf", "Yes", "f", "true", "one"]);
         assert_eq!(
             (summary.numbers, summary.whole_numbers, summary.not_finite, summary.boolean_words),
             (6, 3, 2, 4)
         );
+    }
+
+    #[test]
+    fn digits_after_a_zero_are_counted_as_codes() {
+        let summary = of_texts(&["007", "02134", "0", "10", "0.5", "-03", "00"]);
+        assert_eq!((summary.numbers, summary.leading_zeros), (7, 3));
     }
 
     #[test]

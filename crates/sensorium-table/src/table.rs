@@ -1,6 +1,6 @@
 //! The table itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sensorium_core::{CellRef, ColumnName};
@@ -8,7 +8,7 @@ use sensorium_core::{CellRef, ColumnName};
 use crate::media::Folders;
 use crate::read::Content;
 use crate::storage::{Spill, Storage};
-use crate::{Cell, TableError, Value, read};
+use crate::{Cell, MissingValues, TableError, Value, read};
 
 /// Rows and typed columns; row numbers are those of the file.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct Table {
     num_rows: usize,
     pub(crate) folders: Folders,
     pub(crate) spill: Spill,
+    missing: MissingValues,
 }
 
 /// One column of a [`Table`].
@@ -25,6 +26,7 @@ pub struct Table {
 pub struct Column<'a> {
     table: &'a Table,
     index: usize,
+    missing: &'a MissingValues,
 }
 
 impl Table {
@@ -42,7 +44,8 @@ impl Table {
         let Content { names, columns, num_rows, spill } = read::content(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let folders = Folders::new(folder, media_root.unwrap_or(folder))?;
-        Ok(Self { names, columns, num_rows, folders, spill })
+        let missing = MissingValues::default();
+        Ok(Self { names, columns, num_rows, folders, spill, missing })
     }
 
     /// A table of values that are already in memory, such as one row from a command line.
@@ -70,7 +73,8 @@ impl Table {
         }
         let folders = Folders::new(media_root, media_root)?;
         let stored = values.into_iter().map(Storage::Mixed).collect();
-        Ok(Self { names: columns, columns: stored, num_rows, folders, spill: Spill::default() })
+        let (spill, missing) = (Spill::default(), MissingValues::default());
+        Ok(Self { names: columns, columns: stored, num_rows, folders, spill, missing })
     }
 
     /// The columns' names, in the file's order.
@@ -98,12 +102,16 @@ impl Table {
             let (column, kind) = (name.clone(), kind.clone());
             return Err(TableError::UnsupportedColumn { column, kind });
         }
-        Ok(Column { table: self, index })
+        Ok(self.column_at(index))
+    }
+
+    fn column_at(&self, index: usize) -> Column<'_> {
+        Column { table: self, index, missing: &self.missing }
     }
 
     /// Every column, those of a type that is not read included.
     pub(crate) fn all_columns(&self) -> impl Iterator<Item = Column<'_>> {
-        (0..self.names.len()).map(|index| Column { table: self, index })
+        (0..self.names.len()).map(|index| self.column_at(index))
     }
 }
 
@@ -121,6 +129,12 @@ impl<'a> Column<'a> {
         &self.table.column_names()[self.index]
     }
 
+    /// The same column with other words for an absent value than the usual ones.
+    #[must_use]
+    pub fn with_missing_values(self, missing: &'a MissingValues) -> Self {
+        Self { missing, ..self }
+    }
+
     /// The cell in `row`, counting from 0.
     ///
     /// # Panics
@@ -129,7 +143,20 @@ impl<'a> Column<'a> {
     pub fn cell(&self, row: usize) -> Cell<'a> {
         let num_rows = self.table.num_rows;
         assert!(row < num_rows, "row {row} is asked of a table of {num_rows} rows");
-        Cell::new(CellRef::new(row, self.name()), self.table, self.storage())
+        Cell::new(CellRef::new(row, self.name()), self.table, self.storage(), self.missing)
+    }
+
+    /// The words of the column that stand for an absent value, such as `NA`, and how many cells hold
+    /// each.
+    #[must_use]
+    pub fn missing_words(&self) -> BTreeMap<String, usize> {
+        let mut words = BTreeMap::new();
+        for row in 0..self.table.num_rows {
+            if let Some(word) = self.cell(row).missing_word() {
+                *words.entry(word.to_owned()).or_default() += 1;
+            }
+        }
+        words
     }
 
     pub(crate) fn storage(&self) -> &'a Storage {

@@ -93,7 +93,12 @@ impl FrozenInputs {
             }
             let published = Published::open(path).map_err(BundleError::from)?;
             model = model.with_published(input, &published).map_err(BundleError::from)?;
-            let work = Work { plan, input, model: &model, column: table.column(&feature.column)? };
+            let work = Work {
+                plan,
+                input,
+                model: &model,
+                column: plan.config.column(table, &feature.column)?,
+            };
             let name = work.name(&published)?;
             let path = folder.map(|folder| folder.join(format!("{name}.safetensors")));
             match work.embeddings(path, &mut left_out, observer)? {

@@ -36,6 +36,14 @@ pub enum TrainError {
         /// The first reason.
         problem: String,
     },
+    /// The validation rows cannot say which epoch is the best.
+    #[error("none of the {rows} validation rows holds a truth of `{field}` that train holds")]
+    NothingToWatch {
+        /// `trainer.validation_field`.
+        field: String,
+        /// The validation rows.
+        rows: usize,
+    },
     /// A results folder could not be made.
     #[error("could not make the folder `{}`", .path.display())]
     Folder {
@@ -95,6 +103,11 @@ impl Hint for TrainError {
             }
             Self::Diverged { .. } => Some("lower `trainer.learning_rate`".to_owned()),
             Self::NothingReadable { .. } => Some("see the rows listed as left out".to_owned()),
+            Self::NothingToWatch { .. } => Some(
+                "the best epoch is chosen by them: split so that validation holds truths, such as \
+                 by `split: {type: stratify}`, or watch another `trainer.validation_field`"
+                    .to_owned(),
+            ),
             Self::OtherRun { .. } => {
                 Some("give the config, dataset and seed that the run was started with".to_owned())
             }

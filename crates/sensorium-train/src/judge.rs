@@ -167,12 +167,13 @@ fn push(values: &mut [Vec<f32>], scores: Vec<OutputScores>) {
     }
 }
 
-/// A row's answers beside its truth; rows without a target are left out.
+/// A row's answers beside its truth; rows without a target are left out, and so are those of a class
+/// that train lacks, so that every metric is of the same rows.
 fn scores(target: &FittedTarget, truths: &[Truth], values: &[f32]) -> Scores {
     let num_outputs = target.num_outputs();
     let judged = truths.iter().zip(values.chunks_exact(num_outputs));
     let judged: Vec<(&Truth, &[f32])> =
-        judged.filter(|(truth, _)| !matches!(truth, Truth::Absent)).collect();
+        judged.filter(|(truth, _)| !matches!(truth, Truth::Absent | Truth::Unseen)).collect();
     match target {
         FittedTarget::Category(_) => {
             let probabilities = judged.iter().flat_map(|(_, scores)| scores.iter().copied());
@@ -193,6 +194,23 @@ fn scores(target: &FittedTarget, truths: &[Truth], values: &[f32]) -> Scores {
             NumberScores::new(predicted, truths).into()
         }
     }
+}
+
+/// The scores of a model that is always right.
+pub(crate) fn perfect(target: &FittedTarget, truths: &[Truth]) -> Scores {
+    let num_outputs = target.num_outputs();
+    let mut values = vec![0.0; truths.len() * num_outputs];
+    for (truth, values) in truths.iter().zip(values.chunks_exact_mut(num_outputs)) {
+        match (target, truth) {
+            (FittedTarget::Category(_), Truth::Class(class)) => values[*class] = 1.0,
+            (FittedTarget::Binary(_), Truth::Class(1)) => values[0] = 1.0,
+            (FittedTarget::Number(number), Truth::Number(value)) => {
+                values[0] = number.scaled(*value)
+            }
+            _ => {}
+        }
+    }
+    scores(target, truths, &values)
 }
 
 /// What a model that looks at no input would answer on the same rows.

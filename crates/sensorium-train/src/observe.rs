@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::Watched;
 use crate::embeddings::Embedded;
 use crate::history::EpochRecord;
 
@@ -28,6 +29,8 @@ pub enum Event<'a> {
         epochs: usize,
         /// Steps in an epoch.
         steps_per_epoch: usize,
+        /// What decides which epoch is the best.
+        watched: &'a Watched,
     },
     /// Cells of a frozen encoder's input are encoded, before the first epoch.
     Embedding {

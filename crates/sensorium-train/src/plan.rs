@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use sensorium_bundle::{Config, Fitted};
+use sensorium_bundle::{Config, Fitted, UnseenLabels};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits};
 use sensorium_modality::target::Truth;
@@ -38,6 +38,8 @@ pub struct Plan {
 pub struct Readable {
     /// The rows that cannot be read, and why; empty with [`OnError::Stop`].
     pub left_out: BTreeMap<usize, String>,
+    /// The labels that train does not hold.
+    pub unseen: UnseenLabels,
     /// For each output, the truth of every row of the table.
     truths: Vec<Vec<Truth>>,
 }
@@ -111,7 +113,7 @@ impl Readable {
         let mut left_out = LeftOut::new(on_error);
         let mut truths = Vec::with_capacity(fitted.targets.len());
         for (feature, target) in config.output_features.iter().zip(&fitted.targets) {
-            let column = table.column(&feature.column)?;
+            let column = config.column(table, &feature.column)?;
             let mut of_output = vec![Truth::Absent; table.num_rows()];
             for &row in rows {
                 match target.truth_of(&column.cell(row)) {
@@ -122,7 +124,8 @@ impl Readable {
             truths.push(of_output);
         }
         left_out.add_unreadable(source, rows)?;
-        Ok(Self { left_out: left_out.rows, truths })
+        let unseen = UnseenLabels::of(config, fitted, table, rows);
+        Ok(Self { left_out: left_out.rows, unseen, truths })
     }
 
     /// The same without the rows that could not be encoded.
@@ -130,6 +133,13 @@ impl Readable {
     pub fn without(mut self, frozen: &FrozenInputs) -> Self {
         self.left_out.extend(frozen.left_out.clone());
         self
+    }
+
+    /// How many of `rows` hold a truth of the output of that index that train holds.
+    pub fn num_truths(&self, output: usize, rows: &[usize]) -> usize {
+        let known =
+            |row: &&usize| !matches!(self.truths[output][**row], Truth::Absent | Truth::Unseen);
+        rows.iter().filter(known).count()
     }
 
     /// What each of `rows` truly is, for the output of that index.

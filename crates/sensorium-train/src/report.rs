@@ -1,9 +1,10 @@
 //! What training says at its end.
 
 use sensorium_bundle::{Config, Predictor};
+use sensorium_core::ColumnName;
 use sensorium_metrics::judge as metrics_of;
 use sensorium_metrics::{
-    Bootstrap, ClassReport, OutputStatistics, Scores, Statistics, metrics_for,
+    Bootstrap, ClassReport, Ordered, OutputStatistics, Scores, Statistics, metrics_for,
 };
 use sensorium_modality::pipeline::FeatureSource;
 
@@ -25,13 +26,33 @@ pub fn report(
     let subsets = subsets(config.input_features.len());
     let judged = judge(predictor, source, readable, rows, &subsets)?;
     let mut statistics = Statistics::default();
-    for output in 0..config.output_features.len() {
-        let name = config.output_features[output].name.as_str();
-        statistics.insert(name, of_output(predictor, &judged, &subsets, output))?;
+    for (output, feature) in config.output_features.iter().enumerate() {
+        let mut of_output = of_output(predictor, &judged, &subsets, output);
+        of_output.unseen_labels = unseen_labels(config, readable, rows, &feature.name);
+        statistics.insert(feature.name.as_str(), of_output)?;
     }
     let combined = judged.losses.last().copied().filter(|loss| loss.is_finite());
     statistics.combined.insert("loss".to_owned(), combined);
     Ok(statistics)
+}
+
+/// The labels that train lacks, of the inputs and of one output.
+fn unseen_labels(
+    config: &Config,
+    readable: &Readable,
+    rows: &[usize],
+    output: &ColumnName,
+) -> Ordered<Ordered<usize>> {
+    const MOST_LABELS: usize = 100;
+    let is_other = |name: &ColumnName| {
+        name != output && config.output_features.iter().any(|feature| feature.name == *name)
+    };
+    let features = readable.unseen.among(rows).into_iter().filter(|(name, _)| !is_other(name));
+    let features = features.map(|(name, labels)| {
+        let labels = labels.into_iter().take(MOST_LABELS);
+        (name.to_string(), labels.map(|(label, count)| (label.to_owned(), count)).collect())
+    });
+    features.collect()
 }
 
 fn of_output(
@@ -45,6 +66,9 @@ fn of_output(
     let mut statistics = OutputStatistics::of(scores);
     if let Scores::Category(scores) = scores {
         statistics = statistics.with_classes(ClassReport::of(scores, target.classes()));
+    }
+    if matches!(scores, Scores::Binary(_)) {
+        statistics.true_label = target.classes().last().cloned();
     }
     let loss = Some(judged.losses[output]).filter(|loss| loss.is_finite());
     statistics.metrics.insert("loss".to_owned(), loss);

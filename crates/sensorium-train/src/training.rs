@@ -102,6 +102,7 @@ impl<'a> Training<'a> {
         checkpoint: &'a Checkpoint,
     ) -> Result<Self, TrainError> {
         let splits = plan.splits_without(&readable.left_out)?;
+        let watched = Watched::new(&plan.config)?.of_rows(plan, readable, &splits.validation)?;
         let trainer = &plan.config.trainer;
         let steps_per_epoch = splits.train.indices().len().div_ceil(trainer.batch_size);
         let epochs = trainer.epochs.expect("`Plan::new` settles it");
@@ -110,13 +111,18 @@ impl<'a> Training<'a> {
             source,
             readable,
             checkpoint,
-            watched: Watched::new(&plan.config)?,
+            watched,
             device: Device::flex().autodiff(),
             seed: plan.config.random_seed.derive("training"),
             epochs,
             total_steps: steps_per_epoch * epochs,
             splits,
         })
+    }
+
+    /// What decides which epoch is the best.
+    pub const fn watched(&self) -> &Watched {
+        &self.watched
     }
 
     /// The rows of each part, without those left out.
@@ -137,6 +143,7 @@ impl<'a> Training<'a> {
             epoch: state.progress.epoch,
             epochs: self.epochs,
             steps_per_epoch: self.total_steps / self.epochs,
+            watched: &self.watched,
         });
         let (config, fitted) = (self.plan.config.clone(), self.plan.fitted.clone());
         let mut predictor = Predictor::of(config, fitted, &state.model);

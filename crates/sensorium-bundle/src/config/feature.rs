@@ -8,12 +8,12 @@ use sensorium_modality::{AugmentationConfig, FittedModality, ModalityConfig, inf
 use sensorium_model::encoder::EncoderConfig;
 use sensorium_model::encoder::training::EncoderTraining;
 use sensorium_model::head::HeadConfig;
-use sensorium_model::loss::LossConfig;
+use sensorium_model::loss::{Classes, LossConfig};
 use sensorium_model::{InputSpec, OutputSpec};
-use sensorium_table::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Columns;
 use super::pretrained::{self, Source};
 use super::section::{component, over};
 use crate::BundleError;
@@ -85,10 +85,10 @@ type Defaults = Map<String, Value>;
 pub(super) fn inputs(
     written: Vec<Map<String, Value>>,
     defaults: &Defaults,
-    table: &Table,
+    columns: Columns<'_>,
 ) -> Result<Vec<InputFeature>, BundleError> {
     let read = |(index, feature)| {
-        input(feature, defaults, table)
+        input(feature, defaults, columns)
             .map_err(|error| error.under(&format!("input_features[{index}]")))
     };
     written.into_iter().enumerate().map(read).collect()
@@ -97,10 +97,10 @@ pub(super) fn inputs(
 pub(super) fn outputs(
     written: Vec<Map<String, Value>>,
     defaults: &Defaults,
-    table: &Table,
+    columns: Columns<'_>,
 ) -> Result<Vec<OutputFeature>, BundleError> {
     let read = |(index, feature)| {
-        output(feature, defaults, table)
+        output(feature, defaults, columns)
             .map_err(|error| error.under(&format!("output_features[{index}]")))
     };
     written.into_iter().enumerate().map(read).collect()
@@ -109,12 +109,12 @@ pub(super) fn outputs(
 fn input(
     written: Map<String, Value>,
     defaults: &Defaults,
-    table: &Table,
+    columns: Columns<'_>,
 ) -> Result<InputFeature, BundleError> {
     let written: WrittenInput = config::read(Value::Object(written))?;
     let column = written.column.unwrap_or_else(|| written.name.clone());
     let is_guessed = written.r#type.is_none();
-    let mut kind = kind_or_guess(written.r#type, &column, table)?;
+    let mut kind = kind_or_guess(written.r#type, &column, columns)?;
     if is_guessed && let Some(other) = pretrained::modality(&kind, &written.encoder)? {
         kind = other.to_owned();
     }
@@ -181,11 +181,11 @@ fn augmentation_of(
 fn output(
     written: Map<String, Value>,
     defaults: &Defaults,
-    table: &Table,
+    columns: Columns<'_>,
 ) -> Result<OutputFeature, BundleError> {
     let written: WrittenOutput = config::read(Value::Object(written))?;
     let column = written.column.unwrap_or_else(|| written.name.clone());
-    let kind = kind_or_guess(written.r#type, &column, table)?;
+    let kind = kind_or_guess(written.r#type, &column, columns)?;
     let default = |key| default_of(defaults, &kind, key);
 
     let target =
@@ -211,18 +211,10 @@ fn decoder(written: Value, kind: &str) -> Result<HeadConfig, ConfigError> {
 fn kind_or_guess(
     written: Option<String>,
     column: &ColumnName,
-    table: &Table,
+    columns: Columns<'_>,
 ) -> Result<String, BundleError> {
-    table.column(column)?;
-    if let Some(kind) = written {
-        return Ok(kind);
-    }
-    let summary = table
-        .summaries()
-        .into_iter()
-        .find(|summary| summary.name == *column)
-        .expect("the column was just found");
-    Ok(infer(&summary).modality.to_owned())
+    let column = columns.column(column)?;
+    Ok(written.unwrap_or_else(|| infer(&column.summary()).modality.to_owned()))
 }
 
 fn default_of(defaults: &Defaults, kind: &str, key: &str) -> Value {
@@ -265,12 +257,24 @@ impl InputFeature {
 }
 
 impl OutputFeature {
-    pub(super) fn spec(&self, fitted: &FittedTarget) -> OutputSpec {
-        OutputSpec {
+    pub(super) fn spec(&self, fitted: &FittedTarget) -> Result<OutputSpec, ConfigError> {
+        Ok(OutputSpec {
             name: self.name.clone(),
             num_outputs: fitted.num_outputs(),
             head: self.decoder.clone(),
-            loss: self.loss.clone().with_class_counts(fitted.class_counts()),
-        }
+            loss: self.resolved_loss(fitted)?,
+        })
+    }
+
+    /// The loss with one weight a class, where it weighs classes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where it weighs a label that train lacks.
+    pub fn resolved_loss(&self, fitted: &FittedTarget) -> Result<LossConfig, ConfigError> {
+        let index_of = |label: &str| fitted.class_of(label);
+        let (labels, counts) = (fitted.classes(), fitted.class_counts());
+        let classes = Classes { labels, counts, index_of: &index_of };
+        self.loss.clone().with_classes(&classes).map_err(|error| error.under("loss"))
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
 use sensorium_modality::infer;
+use sensorium_table::ColumnSummary;
 
 use super::{print, read_table};
 use crate::arguments::DescribeArguments;
@@ -18,14 +19,24 @@ pub(super) fn run(arguments: &DescribeArguments) -> Result<ExitCode, Failure> {
         .set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     shown.set_header(["column", "type", "missing", "because"]);
     for summary in table.summaries() {
-        let guess = infer(&summary);
-        shown.add_row([
-            summary.name.to_string(),
-            guess.modality.to_owned(),
-            summary.missing.to_string(),
-            guess.because,
-        ]);
+        shown.add_row(row(&summary));
     }
     print(&format!("{} rows\n\n{shown}", table.num_rows()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn row(summary: &ColumnSummary) -> [String; 4] {
+    let name = summary.name.to_string();
+    if let Some(kind) = &summary.unread_type {
+        let because = format!("cells are of the type {kind}");
+        return [name, "not read".to_owned(), "-".to_owned(), because];
+    }
+    let guess = infer(summary);
+    let words = summary.missing_words.iter().map(|(word, count)| format!("`{word}` {count}"));
+    let words: Vec<String> = words.collect();
+    let missing = match words.as_slice() {
+        [] => summary.missing.to_string(),
+        words => format!("{} ({})", summary.missing, words.join(", ")),
+    };
+    [name, guess.modality.to_owned(), missing, guess.because]
 }

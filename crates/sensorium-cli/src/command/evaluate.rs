@@ -3,46 +3,76 @@
 use std::process::ExitCode;
 
 use sensorium_bundle::Predictor;
+use sensorium_core::ColumnName;
 use sensorium_modality::pipeline::DEFAULT_CACHE_BYTES;
 use sensorium_table::atomic::write_atomically;
-use sensorium_table::{Table, split};
+use sensorium_table::{Table, TableError, parts};
 use sensorium_train::{Readable, report};
 
-use super::{bundle_path, note_left_out, print, read_table};
+use super::{bundle_path, note, note_left_out, print, read_table};
 use crate::arguments::{EvaluateArguments, Part};
 use crate::failure::{self, Failure};
-use crate::statistics;
+use crate::{remarks, statistics};
 
 pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let table = read_table(&arguments.table)?;
-    let rows = rows(&predictor, &table, arguments.split)?;
+    let chosen = Chosen::of(&predictor, &table, arguments.split)?;
     let source = predictor.features(&table)?.with_cache(table.num_rows(), DEFAULT_CACHE_BYTES);
     let on_error = arguments.on_error.on_error.into();
     let (config, fitted) = (predictor.config(), predictor.fitted());
-    let readable = Readable::read(config, fitted, (&table, &source), &rows, on_error)?;
+    let readable = Readable::read(config, fitted, (&table, &source), &chosen.rows, on_error)?;
     note_left_out(&readable.left_out);
-    let rows: Vec<usize> =
-        rows.into_iter().filter(|row| !readable.left_out.contains_key(row)).collect();
+    let is_judged = |row: &usize| !readable.left_out.contains_key(row);
+    let rows: Vec<usize> = chosen.rows.into_iter().filter(is_judged).collect();
+    for remark in remarks::of_unseen(&readable.unseen, config, &rows, "judged") {
+        note(&remark);
+    }
     let statistics = report(&predictor, &source, &readable, &rows)?;
     if let Some(folder) = &arguments.output_directory {
         std::fs::create_dir_all(folder).map_err(|error| failure::output(&error))?;
         let json = serde_json::to_vec_pretty(&statistics).map_err(|e| failure::output(&e))?;
         write_atomically(&folder.join("test_statistics.json"), &json)?;
     }
-    print(&statistics::shown(&statistics, predictor.config()))?;
+    let (judged, all, which) = (rows.len(), table.num_rows(), chosen.which);
+    let shown = statistics::shown(&statistics, predictor.config());
+    print(&format!("{shown}\n\n{judged} of {all} rows judged: {which}"))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn rows(predictor: &Predictor, table: &Table, part: Part) -> Result<Vec<usize>, Failure> {
-    if matches!(part, Part::Full) {
-        return Ok((0..table.num_rows()).collect());
+/// The rows to be judged, and which those are, in words.
+struct Chosen {
+    rows: Vec<usize>,
+    which: String,
+}
+
+impl Chosen {
+    fn of(predictor: &Predictor, table: &Table, part: Part) -> Result<Self, Failure> {
+        let config = predictor.config();
+        let wanted = match part {
+            Part::Full => return Ok(Self::all(table, "the whole table".to_owned())),
+            Part::Training => sensorium_table::Part::Train,
+            Part::Validation => sensorium_table::Part::Validation,
+            Part::Test => sensorium_table::Part::Test,
+        };
+        if let Some(column) = config.split.column()
+            && let Err(TableError::UnknownColumn { .. }) = table.column(&ColumnName::from(column))
+        {
+            let which = format!("the whole table, which has no column `{column}` to split by");
+            return Ok(Self::all(table, which));
+        }
+        let parts = parts(table, &config.split, config.random_seed.derive("split"))?;
+        let rows = parts.iter().enumerate().filter(|(_, its)| **its == wanted);
+        let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
+        if rows.is_empty() {
+            let message = format!("the table has no {wanted} row, split {}", config.split);
+            return Err(Failure::new(message, Some("`--split full` judges all rows")));
+        }
+        let which = format!("the {wanted} rows, split {}", config.split);
+        Ok(Self { rows, which })
     }
-    let config = predictor.config();
-    let splits = split(table, &config.split, config.random_seed.derive("split"))?;
-    Ok(match part {
-        Part::Training => splits.train.indices().to_vec(),
-        Part::Validation => splits.validation,
-        Part::Test | Part::Full => splits.test,
-    })
+
+    fn all(table: &Table, which: String) -> Self {
+        Self { rows: (0..table.num_rows()).collect(), which }
+    }
 }

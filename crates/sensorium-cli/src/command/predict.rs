@@ -6,13 +6,14 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
-use sensorium_bundle::{Prediction, Predictor, RowPrediction};
+use sensorium_bundle::{Prediction, Predictor, RowPrediction, UnseenLabels};
 use sensorium_table::{OutputCell, OutputType, Table, TableWriter};
 
 use super::one_row::one_row;
 use super::{bundle_path, note_left_out};
 use crate::arguments::{OnError, PredictArguments};
 use crate::failure::{self, Failure};
+use crate::remarks;
 
 pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
@@ -23,6 +24,12 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
     if let Some(path) = &arguments.dataset {
         note_absent_columns(&predictor, &table, &path.display().to_string());
     }
+    let (config, fitted) = (predictor.config(), predictor.fitted());
+    let rows: Vec<usize> = (0..table.num_rows()).collect();
+    let unseen = UnseenLabels::of_inputs(config, fitted, &table, &rows);
+    for remark in remarks::of_unseen(&unseen, config, &rows, "given") {
+        super::note(&remark);
+    }
     if arguments.output.is_none() && arguments.dataset.is_none() && stdout().is_terminal() {
         return print_row(&predictor, &table);
     }
@@ -30,7 +37,6 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
         Some(path) => Sink::File(TableWriter::create(path, columns(&predictor))?),
         None => Sink::Lines(BufWriter::new(stdout())),
     };
-    let rows: Vec<usize> = (0..table.num_rows()).collect();
     let left_out = predict(&predictor, &table, &rows, arguments.on_error.on_error, &mut sink)?;
     sink.finish()?;
     note_left_out(&left_out);

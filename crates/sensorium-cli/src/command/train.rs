@@ -38,11 +38,7 @@ pub(super) fn run(
     let config = read_config(&arguments.config, &arguments.set, seed, &table)?;
     let identity = RunIdentity::new(&config, &arguments.table.dataset)?;
     let plan = Plan::new(config, &table)?;
-    let watched = format!(
-        "{} {}",
-        plan.config.trainer.validation_field, plan.config.trainer.validation_metric
-    );
-    let mut progress = Progress::new(watched);
+    let mut progress = Progress::new();
     let cache = arguments.embedding_cache.clone();
     let cache = cache.unwrap_or_else(|| arguments.output_directory.join("embeddings"));
     let on_error = arguments.on_error.on_error.into();
@@ -65,7 +61,17 @@ pub(super) fn run(
     let (folder, begin) = folder(arguments)?;
     let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
     let training = Training::new(&plan, &source, &readable, &checkpoint)?;
-    let remarks = remarks::of_config(&plan.config);
+    let splits = training.splits();
+    let unseen = [("validation", &splits.validation), ("test", &splits.test)];
+    let unseen = unseen
+        .into_iter()
+        .flat_map(|(which, rows)| remarks::of_unseen(&readable.unseen, &plan.config, rows, which));
+    let remarks = remarks::of_config(&plan.config).into_iter();
+    let remarks = remarks
+        .chain(remarks::of_rows(&plan, &table, &readable))
+        .chain(remarks::of_watched(&plan.config, training.watched()))
+        .chain(unseen);
+    let remarks: Vec<String> = remarks.collect();
     progress.suspended(|| {
         for remark in &remarks {
             note(remark);

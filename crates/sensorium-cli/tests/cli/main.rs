@@ -6,6 +6,7 @@ mod features;
 mod hub;
 #[cfg(feature = "hub")]
 mod hub_server;
+mod labels;
 mod pretrained;
 mod refuse;
 mod repeat;

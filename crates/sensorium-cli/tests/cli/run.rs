@@ -75,6 +75,8 @@ fn evaluating_the_bundle_gives_what_training_said() {
         "results/experiment_run",
         "--dataset",
         "table.csv",
+        "--split",
+        "test",
         "--output-directory",
         "again",
     ]);

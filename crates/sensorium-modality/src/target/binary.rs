@@ -56,7 +56,7 @@ impl Target for Binary {
                 counts[usize::from(truth)] += 1;
                 let words = &mut spelled[usize::from(truth)];
                 if let (0..=1, Some(word)) = (words.len(), cell.text()?) {
-                    words.insert(word.into_owned());
+                    words.insert(word.trim().to_owned());
                 }
             }
         }

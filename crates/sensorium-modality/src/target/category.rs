@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MissingTruth, Target, Truth, nothing_to_learn};
 use crate::ModalityError;
-use crate::category::label_counts;
-use crate::vocabulary::Vocabulary;
+use crate::labels::{LabelCounts, Labels};
 
 /// The most classes that an output may have: a head makes one value for each.
 pub const MAX_CLASSES: usize = 10_000;
@@ -20,18 +19,19 @@ pub struct CategoryConfig {
     pub missing_value_strategy: MissingTruth,
 }
 
-/// The classes of the train rows by falling frequency, ties in alphabetical order, as written.
+/// The classes of the train rows by falling frequency, ties in alphabetical order, spelled as most of
+/// them spell it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "StoredCategory")]
 pub struct Category {
-    classes: Vocabulary,
+    classes: Labels,
     counts: Vec<u64>,
 }
 
 /// [`Category`] as a file holds it, not yet checked.
 #[derive(Deserialize)]
 struct StoredCategory {
-    classes: Vocabulary,
+    classes: Labels,
     counts: Vec<u64>,
 }
 
@@ -40,7 +40,7 @@ impl TryFrom<StoredCategory> for Category {
 
     fn try_from(stored: StoredCategory) -> Result<Self, &'static str> {
         let StoredCategory { classes, counts } = stored;
-        if counts.len() < 2 || classes.words().len() != counts.len() {
+        if counts.len() < 2 || classes.spellings().len() != counts.len() {
             return Err("a category of fewer than two classes, or without one count for each");
         }
         Ok(Self { classes, counts })
@@ -59,7 +59,7 @@ impl Target for Category {
         column: Column<'_>,
         rows: &TrainRows,
     ) -> Result<Self, ModalityError> {
-        let counted = label_counts(column, rows).by_falling_count();
+        let counted = LabelCounts::of(column, rows).by_falling_count();
         match counted.as_slice() {
             [] => return Err(nothing_to_learn(column, "no train row holds a class".to_owned())),
             [(only, _)] => {
@@ -76,13 +76,13 @@ impl Target for Category {
             _ => {}
         }
         let (classes, counts): (Vec<_>, Vec<_>) = counted.into_iter().unzip();
-        let classes = Vocabulary::try_from(classes).expect("the labels are distinct and few");
+        let classes = Labels::try_from(classes).expect("the labels are distinct and few");
         Ok(Self { classes, counts })
     }
 
     fn truth_of(&self, cell: &Cell<'_>) -> Result<Truth, ModalityError> {
         let Some(label) = cell.text()? else { return Ok(Truth::Absent) };
-        Ok(self.classes.place(&label).map_or(Truth::Unseen, |class| Truth::Class(class as usize)))
+        Ok(self.class_of(&label).map_or(Truth::Unseen, Truth::Class))
     }
 
     fn num_outputs(&self) -> usize {
@@ -90,11 +90,15 @@ impl Target for Category {
     }
 
     fn classes(&self) -> &[String] {
-        self.classes.words()
+        self.classes.spellings()
     }
 
     fn class_counts(&self) -> &[u64] {
         &self.counts
+    }
+
+    fn class_of(&self, label: &str) -> Option<usize> {
+        self.classes.place(label)
     }
 }
 

@@ -89,6 +89,12 @@ pub trait Target: Sized + Send + Sync + Serialize + DeserializeOwned {
         &[]
     }
 
+    /// The index of a class, which may be spelled in another way; `None` where train lacks it.
+    fn class_of(&self, label: &str) -> Option<usize> {
+        let _ = label;
+        None
+    }
+
     /// The mean of the train rows in the column's unit, of a number.
     fn mean(&self) -> Option<f64> {
         None
@@ -198,6 +204,11 @@ macro_rules! targets {
             /// How many train rows hold each of [`FittedTarget::classes`].
             pub fn class_counts(&self) -> &[u64] {
                 match self { $(Self::$target(target) => target.class_counts(),)+ }
+            }
+
+            /// The index of a class, which may be spelled in another way; `None` where train lacks it.
+            pub fn class_of(&self, label: &str) -> Option<usize> {
+                match self { $(Self::$target(target) => target.class_of(label),)+ }
             }
 
             /// The mean of the train rows in the column's unit; `None` but for a number.

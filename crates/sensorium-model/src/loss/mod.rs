@@ -73,15 +73,48 @@ impl From<&HeadConfig> for LossConfig {
     }
 }
 
+/// What a loss may ask of an output's classes.
+#[derive(Clone, Copy)]
+pub struct Classes<'a> {
+    /// The label of each.
+    pub labels: &'a [String],
+    /// How many train rows hold each.
+    pub counts: &'a [u64],
+    /// The index of a label, which may be spelled in another way.
+    pub index_of: &'a dyn Fn(&str) -> Option<usize>,
+}
+
+impl std::fmt::Debug for Classes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.labels.iter().zip(self.counts)).finish()
+    }
+}
+
 impl LossConfig {
-    /// Puts numbers in the place of `class_weights: balanced`, from how many train rows each class
-    /// has; other losses stay as they are.
-    #[must_use]
-    pub fn with_class_counts(mut self, rows_per_class: &[u64]) -> Self {
+    /// Puts one number a class in the place of `class_weights: balanced` and of weights by label;
+    /// other losses stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::UnknownValue`] for a label that train lacks, its path relative to `loss`.
+    pub fn with_classes(mut self, classes: &Classes<'_>) -> Result<Self, ConfigError> {
         if let Self::SoftmaxCrossEntropy(config) = &mut self {
-            config.count(rows_per_class);
+            config.resolve(classes)?;
         }
-        self
+        Ok(self)
+    }
+
+    /// What each class weighs, once [`LossConfig::with_classes`] has resolved it; `None` where all
+    /// weigh alike.
+    #[must_use]
+    pub const fn class_weights(&self) -> Option<&Vec<f32>> {
+        match self {
+            Self::SoftmaxCrossEntropy(softmax_cross_entropy::SoftmaxCrossEntropyConfig {
+                class_weights: Some(ClassWeights::Each(weights)),
+                ..
+            }) => Some(weights),
+            _ => None,
+        }
     }
 
     /// The part that the loss has in the sum over all outputs.

@@ -1,5 +1,7 @@
 //! The cross entropy of a softmax: how surprised the class probabilities are by the true class.
 
+use std::collections::BTreeMap;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use sensorium_core::ConfigError;
@@ -8,15 +10,17 @@ use sensorium_kernels::weighted_cross_entropy;
 use serde::{Deserialize, Serialize};
 
 use super::targets::{Known, zero};
-use super::{Loss, LossInput, TargetBatch, check_weight, rounded};
+use super::{Classes, Loss, LossInput, TargetBatch, check_weight, rounded};
 use crate::Build;
 
 /// What each class weighs in the mean over rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ClassWeights {
-    /// One weight a class, in the order of the classes.
+    /// One weight a class, in the order of the classes: by falling frequency in the train rows.
     Each(Vec<f32>),
+    /// The weight of some classes by their labels, Ludwig's form; the others weigh 1.
+    Named(BTreeMap<String, f32>),
     /// `balanced`: so that every class weighs the same in all.
     #[serde(with = "balanced")]
     Balanced,
@@ -36,7 +40,10 @@ mod balanced {
         if word == "balanced" {
             return Ok(());
         }
-        Err(D::Error::invalid_value(Unexpected::Str(&word), &"`balanced` or a list of weights"))
+        Err(D::Error::invalid_value(
+            Unexpected::Str(&word),
+            &"`balanced`, a weight for each label, or a list of weights",
+        ))
     }
 }
 
@@ -48,6 +55,22 @@ impl ClassWeights {
         let classes = weights.iter().zip(rows_per_class);
         let sum: f64 = classes.map(|(&weight, &rows)| f64::from(weight) * rows as f64).sum();
         (num_rows > 0 && weights.len() == rows_per_class.len()).then(|| sum / num_rows as f64)
+    }
+
+    /// One weight a class, from the labels that have one.
+    fn of_labels(
+        weights: &BTreeMap<String, f32>,
+        classes: &Classes<'_>,
+    ) -> Result<Vec<f32>, ConfigError> {
+        let mut each = vec![1.0; classes.labels.len()];
+        for (label, &weight) in weights {
+            let class = (classes.index_of)(label).ok_or_else(|| {
+                let labels = classes.labels.iter().map(String::as_str);
+                ConfigError::unknown_value("class_weights", label, labels)
+            })?;
+            each[class] = weight;
+        }
+        Ok(each)
     }
 
     /// Rows / (classes × rows of the class), as scikit-learn's `class_weight="balanced"`; 1 for a
@@ -65,7 +88,7 @@ impl ClassWeights {
 ///
 /// | field | default | range |
 /// |---|---|---|
-/// | `class_weights` | none | `balanced`, or a list of numbers above 0, one a class |
+/// | `class_weights` | none | `balanced`, numbers above 0 by label, or a list of them, one a class |
 /// | `label_smoothing` | 0 | 0 or more and below 1 |
 /// | `weight` | 1 | 0 to 1 000 000 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,14 +113,18 @@ impl Default for SoftmaxCrossEntropyConfig {
 }
 
 impl SoftmaxCrossEntropyConfig {
-    /// The same with what is counted of the train rows of each class: the weights that `balanced`
-    /// stands for, and the mean over rows.
-    pub(super) fn count(&mut self, rows_per_class: &[u64]) {
-        if let Some(ClassWeights::Balanced) = self.class_weights {
-            self.class_weights = Some(ClassWeights::Each(ClassWeights::balanced(rows_per_class)));
-        }
+    /// The same with what is known of the classes: the weights that `balanced` and labels stand for,
+    /// and the mean over rows.
+    pub(super) fn resolve(&mut self, classes: &Classes<'_>) -> Result<(), ConfigError> {
+        let each = match &self.class_weights {
+            None | Some(ClassWeights::Each(_)) => None,
+            Some(ClassWeights::Balanced) => Some(ClassWeights::balanced(classes.counts)),
+            Some(ClassWeights::Named(weights)) => Some(ClassWeights::of_labels(weights, classes)?),
+        };
+        self.class_weights = each.map(ClassWeights::Each).or(self.class_weights.take());
         self.mean_class_weight =
-            self.class_weights.as_ref().and_then(|weights| weights.mean(rows_per_class));
+            self.class_weights.as_ref().and_then(|weights| weights.mean(classes.counts));
+        Ok(())
     }
 
     /// One weight a class, checked.
@@ -105,9 +132,9 @@ impl SoftmaxCrossEntropyConfig {
         let weights = match &self.class_weights {
             None => return Ok(None),
             Some(ClassWeights::Each(weights)) => weights,
-            Some(ClassWeights::Balanced) => {
-                let expected = "one number a class: the rows of each class are counted first";
-                return Err(ConfigError::invalid("class_weights", "`balanced`", expected));
+            Some(ClassWeights::Balanced | ClassWeights::Named(_)) => {
+                let expected = "one number a class: the classes are looked at first";
+                return Err(ConfigError::invalid("class_weights", "no list", expected));
             }
         };
         if weights.len() != num_classes {
@@ -259,12 +286,31 @@ mod tests {
         assert_close("loss", &loss(json!({}), logits, [0, 1]), &[LN_2 / 2.0], 1e-6);
     }
 
+    /// The config once it knows that one train row holds `a` and three hold `b`.
+    fn resolved(config: LossConfig) -> Result<serde_json::Value, ConfigError> {
+        let labels = ["a".to_owned(), "b".to_owned()];
+        let index_of = |label: &str| labels.iter().position(|own| own == label);
+        let classes = Classes { labels: &labels, counts: &[1, 3], index_of: &index_of };
+        Ok(serde_json::to_value(config.with_classes(&classes)?).unwrap())
+    }
+
+    #[test]
+    fn weights_by_label_reach_their_classes_and_the_others_weigh_one() {
+        let read = |weights| {
+            LossConfig::read("softmax_cross_entropy", json!({ "class_weights": weights })).unwrap()
+        };
+        let weights = resolved(read(json!({"b": 0.5}))).unwrap();
+        assert_eq!(weights["class_weights"], json!([1.0, 0.5]));
+        let error = resolved(read(json!({"c": 2.0}))).unwrap_err();
+        assert_eq!(error.to_string(), "`class_weights` is `c`, which is not one of its values");
+    }
+
     #[test]
     fn balanced_weights_are_those_of_scikit_learn() {
         assert_eq!(ClassWeights::balanced(&[6, 3, 0, 3]), [0.5, 1.0, 1.0, 1.0]);
         let config =
             LossConfig::read("softmax_cross_entropy", json!({"class_weights": "balanced"}));
-        let resolved = serde_json::to_value(config.unwrap().with_class_counts(&[1, 3])).unwrap();
+        let resolved = resolved(config.unwrap()).unwrap();
         assert_eq!(resolved["class_weights"], json!([2.0, 0.666_666_686_534_881_6]));
     }
 

@@ -172,7 +172,7 @@ mod tests {
     use sensorium_core::Hint;
 
     use super::*;
-    use crate::Table;
+    use crate::{MissingValues, Table};
 
     fn table(name: &str, content: impl AsRef<[u8]>) -> Result<Table, TableError> {
         let folder = tempfile::tempdir().unwrap();
@@ -284,7 +284,7 @@ mod tests {
                 writer.write_record([a, b]).unwrap();
             }
             let table = table("t.csv", writer.into_inner().unwrap()).unwrap();
-            let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+            let some = |text: &String| Some(text.clone()).filter(|text| !MissingValues::default().contain(text));
             prop_assert_eq!(texts(&table, "a"), rows.iter().map(|(a, _)| some(a)).collect::<Vec<_>>());
             prop_assert_eq!(texts(&table, "b"), rows.iter().map(|(_, b)| some(b)).collect::<Vec<_>>());
         }

@@ -91,6 +91,17 @@ impl SplitConfig {
         read(Value::Object(section))
     }
 
+    /// The column that it depends on; `None` where it is drawn from the rows' numbers.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::Random { .. } => None,
+            Self::Fixed { column } | Self::Stratify { column, .. } | Self::Group { column, .. } => {
+                Some(column)
+            }
+        }
+    }
+
     /// The part of every row.
     fn assign(&self, table: &Table, seed: Seed) -> Result<Vec<Part>, TableError> {
         let column = |name: &String| table.column(&ColumnName::from(name.as_str()));
@@ -111,13 +122,16 @@ impl SplitConfig {
 impl fmt::Display for SplitConfig {
     /// Such as ``stratify (by column `label`)``.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, column) = match self {
-            Self::Random { .. } => return f.write_str("random"),
-            Self::Fixed { column } => ("fixed", column),
-            Self::Stratify { column, .. } => ("stratify", column),
-            Self::Group { column, .. } => ("group", column),
+        let kind = match self {
+            Self::Random { .. } => "random",
+            Self::Fixed { .. } => "fixed",
+            Self::Stratify { .. } => "stratify",
+            Self::Group { .. } => "group",
         };
-        write!(f, "{kind} (by column `{column}`)")
+        match self.column() {
+            Some(column) => write!(f, "{kind} (by column `{column}`)"),
+            None => f.write_str(kind),
+        }
     }
 }
 
@@ -176,13 +190,22 @@ pub struct Splits {
     pub test: Vec<usize>,
 }
 
-/// Splits a table's rows.
+/// The part of every row, any of which may be empty.
+///
+/// # Errors
+///
+/// [`TableError`] where the column does not exist or holds an unknown split.
+pub fn parts(table: &Table, config: &SplitConfig, seed: Seed) -> Result<Vec<Part>, TableError> {
+    config.assign(table, seed.derive("split"))
+}
+
+/// Splits a table's rows to train on them.
 ///
 /// # Errors
 ///
 /// [`TableError`] where the column does not exist or holds an unknown split, or a part is empty.
 pub fn split(table: &Table, config: &SplitConfig, seed: Seed) -> Result<Splits, TableError> {
-    let parts = config.assign(table, seed.derive("split"))?;
+    let parts = parts(table, config, seed)?;
     let rows_of = |part| -> Vec<usize> {
         parts.iter().enumerate().filter_map(|(row, its)| (*its == part).then_some(row)).collect()
     };
@@ -198,14 +221,14 @@ pub fn split(table: &Table, config: &SplitConfig, seed: Seed) -> Result<Splits, 
     Ok(Splits { train: TrainRows(train), validation, test })
 }
 
-/// The rows of every value of a column, both in order; missing cells are one value, the empty one.
+/// The rows of every label of a column, both in order; missing cells are one label, the empty one.
 fn rows_by_value(
     column: Column<'_>,
     num_rows: usize,
 ) -> Result<BTreeMap<String, Vec<usize>>, TableError> {
     let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for row in 0..num_rows {
-        let value = column.cell(row).text()?.unwrap_or_default().into_owned();
+        let value = column.cell(row).label()?.unwrap_or_default().into_owned();
         rows.entry(value).or_default().push(row);
     }
     Ok(rows)
