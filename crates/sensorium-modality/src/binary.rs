@@ -4,8 +4,8 @@ use sensorium_core::{ConfigError, FeatureShape};
 use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
-use crate::boolean::Spelling;
 pub use crate::boolean::truth_of_word;
+use crate::boolean::{Spelling, written_label};
 use crate::infer::{num_present, share};
 use crate::{Features, MissingValueStrategy, Modality, ModalityError, NoAugmentation};
 
@@ -26,6 +26,7 @@ pub struct BinaryConfig {
     /// What an absent value becomes.
     pub missing_value_strategy: MissingValueStrategy,
     /// The label that means true, where labels are not boolean words.
+    #[serde(deserialize_with = "written_label")]
     pub fallback_true_label: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sensorium_table::{Cell, Column, TrainRows, label_key};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ModalityError;
 
@@ -32,6 +32,17 @@ pub fn truth_of_word(word: &str) -> Option<bool> {
     } else {
         FALSE_WORDS.contains(&word).then_some(false)
     }
+}
+
+/// Reads a label that YAML may take for a number or a boolean, such as `1` or `true`.
+pub(crate) fn written_label<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(label) => Some(label),
+        other => Some(other.to_string()),
+    })
 }
 
 /// How a column spells true and false, fitted to its train rows.

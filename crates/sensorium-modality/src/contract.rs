@@ -19,7 +19,7 @@ fn cells(modality: &str) -> Vec<Value> {
         "binary" => texts(&["yes", "no", "yes", "no", "no"]),
         "number" => [0.1, 2.5, -3.0, 1e6, 0.7].map(Value::Number).into(),
         "category" => texts(&["red", "blue", "green", "grey", "red"]),
-        "text" => texts(&["A red apple.", "two words", "我们 喜欢 🍎", "  ", "apple apple"]),
+        "text" => texts(&["A red apple.", "two words", "我们 喜欢 🍎", "\u{200b}", "apple apple"]),
         other => panic!("give the contract cells that `{other}` reads"),
     }
 }

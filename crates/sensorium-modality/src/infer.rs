@@ -129,8 +129,9 @@ mod tests {
     fn numbers_are_told_with_a_few_that_are_not() {
         let numbers = (0..99).map(|index| Value::Integer(index * 7));
         let because = "99 of 100 cells are numbers";
-        assert_eq!(guess(numbers.chain([text("n/a")])), ("number", because.to_owned()));
+        assert_eq!(guess(numbers.chain([text("none")])), ("number", because.to_owned()));
         assert_eq!(texts(&["1.5", "two", "3"]).0, "text");
+        assert_eq!(texts(&["02134", "10001", "00501"]).0, "text");
     }
 
     #[test]

@@ -133,7 +133,8 @@ impl<'a> Cell<'a> {
     pub(crate) fn held(&self) -> Held<'a> {
         match self.column.get(self.at.row) {
             Held::Text(text) if self.missing.contain(text) => Held::Missing,
-            Held::Number(number) if number.is_nan() => Held::Missing,
+            Held::Number(number) if self.missing.contain_number(number) => Held::Missing,
+            Held::Integer(whole) if self.missing.contain_number(whole as f64) => Held::Missing,
             held => held,
         }
     }

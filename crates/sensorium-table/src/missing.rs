@@ -1,8 +1,10 @@
-//! Which texts stand for an absent value.
+//! Which values stand for an absent one.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+
+use crate::label_key;
 
 /// What pandas takes for an absent value (`pandas._libs.parsers.STR_NA_VALUES`, version 2.3), and
 /// so what Ludwig does.
@@ -11,14 +13,43 @@ const USUAL: [&str; 18] = [
     "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
 
-/// The words that stand for an absent value, whatever a column's type: a cell that holds one of them
-/// and nothing else, spaces around it ignored, is missing. So are, by any rule, a null, an empty
-/// text, one of white space alone, and a float that is NaN.
+/// The words and numbers that stand for an absent value, whatever a column's type: a cell that holds
+/// one of them and nothing else is missing. They are compared as labels are ([`label_key`]), so
+/// `-999` is also `-999.0`, and a number in Parquet. Missing by any rule is a null, an empty text,
+/// one of white space alone, and a float that is NaN.
 ///
 /// The default is pandas' list. A config sets its own with `preprocessing.missing_values`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct MissingValues(BTreeSet<String>);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<Written>", into = "Vec<String>")]
+pub struct MissingValues {
+    words: Vec<String>,
+    keys: BTreeSet<String>,
+    numbers: Vec<f64>,
+    longest: usize,
+}
+
+/// An entry of the list as YAML and JSON may hold it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Other(serde_json::Value),
+}
+
+impl From<Vec<Written>> for MissingValues {
+    fn from(written: Vec<Written>) -> Self {
+        Self::of(written.into_iter().map(|entry| match entry {
+            Written::Text(text) => text,
+            Written::Other(value) => value.to_string(),
+        }))
+    }
+}
+
+impl From<MissingValues> for Vec<String> {
+    fn from(missing: MissingValues) -> Self {
+        missing.words
+    }
+}
 
 impl Default for MissingValues {
     fn default() -> Self {
@@ -27,15 +58,19 @@ impl Default for MissingValues {
 }
 
 impl MissingValues {
-    /// The given words.
+    /// The given words and numbers.
     pub fn of<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Self {
-        Self(words.into_iter().map(Into::into).collect())
+        let words: Vec<String> = words.into_iter().map(Into::into).collect();
+        let keys = words.iter().map(|word| label_key(word).into_owned()).collect();
+        let numbers = words.iter().filter_map(|word| word.trim().parse().ok()).collect();
+        let longest = words.iter().map(|word| word.trim().len()).max().unwrap_or(0);
+        Self { words, keys, numbers, longest }
     }
 
     /// No word: only what is empty is missing.
     #[must_use]
-    pub const fn none() -> Self {
-        Self(BTreeSet::new())
+    pub fn none() -> Self {
+        Self::of::<String>([])
     }
 
     /// Whether a text stands for an absent value.
@@ -51,8 +86,17 @@ impl MissingValues {
     /// ```
     #[must_use]
     pub fn contain(&self, text: &str) -> bool {
+        // `-999` may be spelled `-999.000000` and no longer.
+        const LONGER: usize = 8;
         let text = text.trim();
-        text.is_empty() || self.0.contains(text)
+        text.is_empty()
+            || text.len() <= self.longest + LONGER && self.keys.contains(label_key(text).as_ref())
+    }
+
+    /// Whether a number stands for an absent value; NaN does by any rule.
+    #[must_use]
+    pub fn contain_number(&self, number: f64) -> bool {
+        number.is_nan() || self.numbers.contains(&number)
     }
 }
 
@@ -95,6 +139,19 @@ mod tests {
         let column = column.with_missing_values(&words);
         let missing: Vec<bool> = (0..6).map(|row| column.cell(row).is_missing()).collect();
         assert_eq!(missing, [false, false, true, true, true, true]);
+    }
+
+    #[test]
+    fn a_number_is_missing_in_every_spelling_and_type() {
+        let words: MissingValues = serde_json::from_str(r#"[-999, "?"]"#).unwrap();
+        assert_eq!(serde_json::to_string(&words).unwrap(), r#"["-999","?"]"#);
+        let texts = ["-999", "-999.0", "?", "999"].map(|text| Value::Text(text.to_owned()));
+        let numbers = [Value::Integer(-999), Value::Number(-999.0), Value::Integer(999)];
+        let rows = texts.into_iter().chain(numbers).map(|value| vec![value]).collect();
+        let table = Table::from_rows(vec![ColumnName::from("x")], rows, Path::new(".")).unwrap();
+        let column = table.column(&ColumnName::from("x")).unwrap().with_missing_values(&words);
+        let missing: Vec<bool> = (0..7).map(|row| column.cell(row).is_missing()).collect();
+        assert_eq!(missing, [true, true, true, false, true, true, false]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MissingTruth, Target, Truth, nothing_to_learn};
 use crate::ModalityError;
-use crate::boolean::Spelling;
+use crate::boolean::{Spelling, written_label};
 
 /// Which cells mean true.
 ///
@@ -24,6 +24,7 @@ pub struct BinaryConfig {
     /// What is done about a row without truth.
     pub missing_value_strategy: MissingTruth,
     /// The label that means true, where labels are not boolean words.
+    #[serde(deserialize_with = "written_label")]
     pub fallback_true_label: Option<String>,
 }
 
