@@ -13,6 +13,7 @@ mod error;
 mod limits;
 mod media;
 mod read;
+pub mod regular;
 mod split;
 mod storage;
 mod summary;
@@ -25,7 +26,7 @@ pub use limits::{
     MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_TEXT_BYTES,
     MAX_TEXT_BYTES,
 };
-pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, split};
+pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, split, unsplit};
 pub use storage::PhysicalType;
 pub use summary::{ColumnSummary, MAX_DISTINCT, MAX_EXAMPLES};
 pub use table::{Column, Table};

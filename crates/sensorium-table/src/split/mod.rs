@@ -148,7 +148,8 @@ impl fmt::Display for Part {
     }
 }
 
-/// The rows that a model may be fitted on. Only [`split`] makes one.
+/// The rows that a model may be fitted on. Only [`split`] makes one, and [`unsplit`] where nothing is
+/// judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainRows(Vec<usize>);
 
@@ -174,6 +175,12 @@ pub struct Splits {
     pub validation: Vec<usize>,
     /// The rows that the report is about.
     pub test: Vec<usize>,
+}
+
+/// All rows of a table that is read and not learned from, such as one that published encoders encode:
+/// none is held back, so that a table of one row is enough.
+pub fn unsplit(table: &Table) -> TrainRows {
+    TrainRows((0..table.num_rows()).collect())
 }
 
 /// Splits a table's rows.
