@@ -8,12 +8,16 @@ use sensorium_table::atomic::write_atomically;
 use sensorium_table::{Table, split};
 use sensorium_train::{Readable, report};
 
-use super::{bundle_path, note_left_out, print, read_table};
+use super::{bundle_path, note_left_out, note_subsets, print, read_table};
 use crate::arguments::{EvaluateArguments, Part};
 use crate::failure::{self, Failure};
-use crate::statistics;
+use crate::{signals, statistics, terminal};
 
 pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
+    signals::end_cleanly();
+    if arguments.output_directory.is_none() {
+        terminal::check_stdout("name a folder with `--output_directory`")?;
+    }
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let table = read_table(&arguments.table)?;
     let rows = rows(&predictor, &table, arguments.split)?;
@@ -24,10 +28,11 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
     note_left_out(&readable.left_out);
     let rows: Vec<usize> =
         rows.into_iter().filter(|row| !readable.left_out.contains_key(row)).collect();
+    note_subsets(config.input_features.len());
     let statistics = report(&predictor, &source, &readable, &rows)?;
     if let Some(folder) = &arguments.output_directory {
         std::fs::create_dir_all(folder).map_err(|error| failure::output(&error))?;
-        let json = serde_json::to_vec_pretty(&statistics).map_err(|e| failure::output(&e))?;
+        let json = serde_json::to_vec_pretty(&statistics).expect("statistics are JSON");
         write_atomically(&folder.join("test_statistics.json"), &json)?;
     }
     print(&statistics::shown(&statistics, predictor.config()))?;
