@@ -4,8 +4,13 @@
 //! are right, and so that an input that misleads in rows that train is unlike is discounted.
 
 use burn::tensor::Tensor;
+use sensorium_core::ConfigError;
+use sensorium_core::config::in_range;
 use sensorium_model::{Embedding, Model};
 use serde::{Deserialize, Serialize};
+
+/// More than any calibration gives a part.
+const MAX_WEIGHT: f64 = 1e6;
 
 /// What the parts of one output's logits count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +42,14 @@ impl LogitWeights {
     }
 }
 
+/// A list may be empty, or have an entry for each.
+fn one_each(at: &str, got: usize, expected: usize) -> Result<(), ConfigError> {
+    if got == 0 || got == expected {
+        return Ok(());
+    }
+    Err(ConfigError::invalid(at, format!("a list of {got}"), format!("one of {expected}")))
+}
+
 impl Calibration {
     /// One weighting for each output, in the config's order.
     #[must_use]
@@ -47,6 +60,26 @@ impl Calibration {
     /// The weighting of each output.
     pub fn outputs(&self) -> &[LogitWeights] {
         &self.outputs
+    }
+
+    /// Checks a calibration that was read: one weighting for each output or none, with a weight for
+    /// each input or none, each weight within its range.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first that is not so.
+    pub(crate) fn check(&self, num_outputs: usize, num_inputs: usize) -> Result<(), ConfigError> {
+        one_each("", self.outputs.len(), num_outputs)?;
+        for (output, LogitWeights { together, alone }) in self.outputs.iter().enumerate() {
+            let at = format!("[{output}]");
+            let check = || {
+                in_range("together", *together, 0.0..=MAX_WEIGHT)?;
+                one_each("alone", alone.len(), num_inputs)?;
+                alone.iter().try_for_each(|&weight| in_range("alone", weight, 0.0..=MAX_WEIGHT))
+            };
+            check().map_err(|error: ConfigError| error.under(&at))?;
+        }
+        Ok(())
     }
 
     /// The weighted logits: one `[B, K]` for each output.

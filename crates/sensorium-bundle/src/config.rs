@@ -96,11 +96,19 @@ enum BackendKind {
 
 /// Parses YAML; the place of a syntax error is in its message.
 ///
+/// `yes`, `no`, `on`, `off`, `y` and `n` are texts, as in YAML 1.2, and read as flags where a key is
+/// one; `.nan` and `.inf` are texts too, and refused with the key where a number is expected.
+///
 /// # Errors
 ///
 /// [`BundleError::Yaml`] where the text is not YAML.
 pub fn parse_yaml(text: &str) -> Result<Value, BundleError> {
-    serde_saphyr::from_str(text).map_err(|error| BundleError::Yaml(error.to_string()))
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
+    };
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| BundleError::Yaml(error.to_string()))
 }
 
 /// Sets one key of a config as written, such as `combiner.type` to `concat`.
@@ -145,8 +153,7 @@ impl Config {
             return Err(ConfigError::MissingKey { at: String::new(), key }.into());
         }
         let resolved = Self::of(written, table, random_seed)?;
-        resolved.check_names()?;
-        resolved.trainer.check_validation(&resolved.output_features)?;
+        resolved.check()?;
         Ok(resolved)
     }
 
@@ -192,6 +199,24 @@ impl Config {
         name: &ColumnName,
     ) -> Result<Column<'a>, TableError> {
         Columns { table, missing_values: &self.missing_values }.column(name)
+    }
+
+    /// Checks every value against its range, and that names go together, wherever the config comes
+    /// from; what a component's sizes may be is checked where it is built.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first mistake, its place named.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.check_names()?;
+        for (index, feature) in self.input_features.iter().enumerate() {
+            feature.check().map_err(|error| error.under(&format!("input_features[{index}]")))?;
+        }
+        for (index, feature) in self.output_features.iter().enumerate() {
+            feature.check().map_err(|error| error.under(&format!("output_features[{index}]")))?;
+        }
+        self.trainer.check().map_err(|error| error.under("trainer"))?;
+        self.trainer.check_validation(&self.output_features)
     }
 
     /// The model that this config describes, once the features' shapes are known.
@@ -281,4 +306,98 @@ fn combiner(written: Value) -> Result<CombinerConfig, ConfigError> {
 fn split(written: Value) -> Result<SplitConfig, ConfigError> {
     let written = if written.is_null() { Value::Object(Map::new()) } else { written };
     SplitConfig::read(written).map_err(|error| error.under("preprocessing.split"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sensorium_core::Hint;
+    use serde_json::json;
+
+    use super::*;
+
+    fn table() -> Table {
+        let names = ["y", "n", "no", "label"].map(ColumnName::from).to_vec();
+        let row = |row: i64| {
+            let label = if row % 2 == 0 { "a" } else { "b" };
+            let number = sensorium_table::Value::Integer(row);
+            vec![number.clone(), number.clone(), number, sensorium_table::Value::Text(label.into())]
+        };
+        Table::from_rows(names, (0..9).map(row).collect(), Path::new("/")).unwrap()
+    }
+
+    fn resolved(yaml: &str) -> Result<Config, BundleError> {
+        Config::resolve(parse_yaml(yaml)?, &table(), Seed::new(1))
+    }
+
+    #[test]
+    fn the_words_of_yaml_1_1_are_names_where_a_name_stands_and_flags_where_a_flag_stands() {
+        let config = resolved(
+            "input_features: [{name: y}, {name: n}, {name: x, column: no}]\n\
+             output_features: [{name: label}]\ntrainer: {calibrate: off}",
+        );
+        let config = config.unwrap();
+        let names: Vec<_> = config.input_features.iter().map(|input| input.name.as_str()).collect();
+        assert_eq!(names, ["y", "n", "x"]);
+        assert_eq!(config.input_features[2].column.as_str(), "no");
+        assert!(!config.trainer.calibrate);
+        assert_eq!(
+            parse_yaml("[true, false, yes, on]").unwrap(),
+            json!([true, false, "yes", "on"])
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_with_its_key() {
+        for (value, words) in [
+            (".nan", "`trainer.learning_rate` is the text \".nan\", but a number was expected"),
+            ("-.inf", "`trainer.learning_rate` is the text \"-.inf\", but a number was expected"),
+            ("1e999", "`trainer.learning_rate` is the text \".inf\", but a number was expected"),
+            ("1e300", "`trainer.learning_rate` is 1"),
+            ("[1]", "`trainer.learning_rate` is a list, but a number was expected"),
+        ] {
+            let yaml = format!(
+                "input_features: [{{name: y}}]\noutput_features: [{{name: label}}]\n\
+                 trainer: {{learning_rate: {value}}}"
+            );
+            let refusal = resolved(&yaml).unwrap_err().to_string();
+            assert!(refusal.starts_with(words), "{refusal}, not {words}");
+        }
+    }
+
+    #[test]
+    fn three_betas_and_a_weight_without_an_end_are_refused() {
+        for (trainer, words) in [
+            (
+                "optimizer: {betas: [0.9, 0.9, 0.9]}",
+                "`trainer.optimizer.betas` is a list of 3, but a list of 2",
+            ),
+            (
+                "optimizer: {betas: [0.9]}",
+                "`trainer.optimizer.betas` is a list of 1, but a list of 2",
+            ),
+            ("unimodal_loss_weight: 1e300", "`trainer.unimodal_loss_weight` is 1"),
+            (
+                "epochs: 18446744073709551615",
+                "`trainer.epochs` is 18446744073709551615, but 1 to 1000000",
+            ),
+            ("batch_size: -1", "`trainer.batch_size` is -1, but a whole number of 0 or more"),
+        ] {
+            let yaml = format!(
+                "input_features: [{{name: y}}]\noutput_features: [{{name: label}}]\n\
+                 trainer: {{{trainer}}}"
+            );
+            let refusal = resolved(&yaml).unwrap_err().to_string();
+            assert!(refusal.starts_with(words), "{refusal}, not {words}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_a_number_is_to_be_quoted() {
+        let error = resolved("input_features: [{name: 2020}]\noutput_features: [{name: label}]");
+        let error = error.unwrap_err();
+        assert_eq!(error.to_string(), "`input_features[0].name` is 2020, but a text was expected");
+        assert_eq!(error.hint().unwrap(), "put it in quotes");
+    }
 }

@@ -1,7 +1,8 @@
 //! What can be wrong with a config, a bundle or the rows given to it.
 
+use std::fmt::Display;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sensorium_core::{ConfigError, Hint};
 use sensorium_modality::ModalityError;
@@ -58,7 +59,7 @@ pub enum BundleError {
         /// The file.
         path: PathBuf,
         /// Its length.
-        bytes: usize,
+        bytes: u64,
     },
     /// Written by another version.
     #[error("`{}` has format version {got}, this program reads version {expected}", .path.display())]
@@ -76,6 +77,14 @@ pub enum BundleError {
         /// The file.
         path: PathBuf,
     },
+    /// Its digest fits, but what it holds does not go together.
+    #[error("`{}` holds what no training writes: {problem}", .path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What it holds, and what was expected.
+        problem: String,
+    },
     /// None of the model's inputs is in the table.
     #[error("the table has none of the model's inputs: {}", .inputs.join(", "))]
     NoInputs {
@@ -85,6 +94,11 @@ pub enum BundleError {
 }
 
 impl BundleError {
+    /// What a file holds is nothing that training writes.
+    pub fn content(path: &Path, problem: impl Display) -> Self {
+        Self::Content { path: path.to_owned(), problem: problem.to_string() }
+    }
+
     /// The same error seen from the section that `key` is in, where it is about the config.
     #[must_use]
     pub(crate) fn under(self, key: &str) -> Self {
@@ -105,7 +119,7 @@ impl Hint for BundleError {
             Self::Pretrained(error) => error.hint(),
             Self::Write(error) => error.hint(),
             Self::NotOurs { .. } => Some("`sensorium train` writes `model.safetensors`".to_owned()),
-            Self::Truncated { .. } | Self::Altered { .. } => {
+            Self::Truncated { .. } | Self::Altered { .. } | Self::Content { .. } => {
                 Some("copy the file again, or train again".to_owned())
             }
             Self::Version { got, expected, .. } if got > expected => {

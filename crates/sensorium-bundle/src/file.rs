@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::TensorData;
+use sensorium_core::ConfigError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::numbers::check_weight;
 use crate::sealed::{self, Kind};
 use crate::{BundleError, Calibration, Config, Fitted};
 
-/// The version of the bundle's format; apart from the program's own.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version of the bundle's format; apart from the program's own. Since 2 the digest is over every
+/// byte of the file.
+pub const FORMAT_VERSION: u32 = 2;
 
 const KIND: Kind = Kind { name: "sensorium model bundle", version: FORMAT_VERSION };
 
@@ -86,10 +89,27 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// [`BundleError`] naming a file of another kind or version, a truncated or altered one.
+    /// [`BundleError`] naming a file of another kind or version, a truncated or altered one, and one
+    /// whose parts do not go together.
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let (Read { config, fitted, calibration, report }, weights) = sealed::read(path, KIND)?;
-        Ok(Self { config, fitted, report, calibration, weights })
+        let bundle = Self { config, fitted, report, calibration, weights };
+        bundle.check().map_err(|error| BundleError::content(path, error))?;
+        Ok(bundle)
+    }
+
+    /// Checks what a digest cannot: whoever makes a file can make its digest fit.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first value out of its range, as in a config, and for the first part
+    /// that does not go with the others.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.config.check().map_err(|error| error.under("config"))?;
+        self.fitted.check(&self.config).map_err(|error| error.under("fitted"))?;
+        let (outputs, inputs) = (self.fitted.targets.len(), self.fitted.inputs.len());
+        self.calibration.check(outputs, inputs).map_err(|error| error.under("calibration"))?;
+        self.weights.iter().try_for_each(|(name, tensor)| check_weight(name, tensor))
     }
 }
 

@@ -6,7 +6,7 @@ use sensorium_modality::FittedModality;
 use sensorium_modality::pipeline::{FeatureSource, RowFeatures};
 use sensorium_modality::target::FittedTarget;
 use sensorium_model::pretrained::Published;
-use sensorium_model::{FeatureBatch, Model};
+use sensorium_model::{FeatureBatch, Model, ModelSize};
 use sensorium_table::{Table, TableError, TrainRows};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,18 @@ impl Fitted {
             targets.push(feature.target.fit(config.column(table, &feature.column)?, rows)?);
         }
         Ok(Self { inputs, targets })
+    }
+
+    /// Checks fitted state that was read: one entry of the config's type for each input and output.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first that is not so.
+    pub(crate) fn check(&self, config: &Config) -> Result<(), ConfigError> {
+        let inputs = config.input_features.iter().map(|feature| feature.modality.name());
+        let outputs = config.output_features.iter().map(|feature| feature.target.name());
+        same("inputs", self.inputs.iter().map(FittedModality::name), inputs)?;
+        same("targets", self.targets.iter().map(FittedTarget::name), outputs)
     }
 
     /// The inputs' cells of a table as features. A column that the table lacks is absent in every
@@ -97,6 +109,16 @@ impl Fitted {
         Ok(model.prepared())
     }
 
+    /// How large a model of the config's shape is; nothing of it is drawn.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where a component cannot be built for these features.
+    pub fn model_size(&self, config: &Config) -> Result<ModelSize, ConfigError> {
+        let spec = config.model_spec(self);
+        Ok(ModelSize::of(&Model::unloaded(&spec, &Device::flex())?, &spec))
+    }
+
     /// A model of the config's shape whose weights are still to be loaded.
     ///
     /// # Errors
@@ -122,4 +144,17 @@ impl Fitted {
         };
         self.inputs.iter().enumerate().map(batch).collect()
     }
+}
+
+/// Checks that two lists of types are the same.
+fn same<'a>(
+    at: &str,
+    got: impl Iterator<Item = &'a str>,
+    expected: impl Iterator<Item = &'a str>,
+) -> Result<(), ConfigError> {
+    let (got, expected): (Vec<_>, Vec<_>) = (got.collect(), expected.collect());
+    if got == expected {
+        return Ok(());
+    }
+    Err(ConfigError::invalid(at, format!("of {}", got.join(", ")), expected.join(", ")))
 }

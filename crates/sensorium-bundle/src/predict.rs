@@ -85,7 +85,10 @@ impl Predictor {
     ///
     /// [`BundleError`] where the file is not a bundle that this program reads.
     pub fn open(path: &Path) -> Result<Self, BundleError> {
-        let bundle = Bundle::open(path)?;
+        Self::of_bundle(Bundle::open(path)?).map_err(|error| BundleError::content(path, error))
+    }
+
+    pub(crate) fn of_bundle(bundle: Bundle) -> Result<Self, BundleError> {
         let device = Device::flex();
         let model = bundle.fitted.unloaded_model(&bundle.config, &device)?;
         let model = weights::load(model, bundle.weights)?;

@@ -17,6 +17,7 @@ use sensorium_table::Table;
 
 use crate::arguments::{Arguments, Command, OnError, TableArguments};
 use crate::failure::Failure;
+use crate::terminal;
 
 /// The exit code after Ctrl-C, as shells have it: 128 and the signal's number.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -54,18 +55,22 @@ impl From<OnError> for sensorium_train::OnError {
 
 /// Writes to standard output; a reader that has gone away is no failure.
 fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(crate::failure::output(&error))
-        }
-        _ => Ok(()),
-    }
+    terminal::print(text).map_err(|error| crate::failure::output(&error))
 }
 
-#[expect(clippy::print_stderr, reason = "this is the command's own output")]
 fn note(text: &str) {
-    eprintln!("{text}");
+    terminal::say(text);
+}
+
+/// Says so where judging a model means many passes, and which subsets are left out.
+fn note_subsets(num_inputs: usize) {
+    const MANY: usize = 64;
+    let judged = sensorium_train::subsets(num_inputs).len();
+    if judged > MANY && num_inputs > sensorium_train::MAX_INPUTS_FOR_ALL_SUBSETS {
+        note(&format!(
+            "judging {judged} subsets of {num_inputs} inputs, not every one that there is"
+        ));
+    }
 }
 
 /// Lists rows that were left out, the first few in full.

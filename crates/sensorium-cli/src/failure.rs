@@ -2,15 +2,20 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::io;
 use std::process::ExitCode;
 
 use sensorium_core::Hint;
+
+use crate::terminal;
 
 /// What the command could not do.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,
     hint: Option<String>,
+    /// The reader of standard output has gone away: it has what it wanted, and nothing is said.
+    nobody_reads: bool,
 }
 
 /// The exit code of input that was refused.
@@ -18,7 +23,7 @@ const REFUSED: u8 = 2;
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>, hint: Option<&str>) -> Self {
-        Self { message: message.into(), hint: hint.map(str::to_owned) }
+        Self { message: message.into(), hint: hint.map(str::to_owned), nobody_reads: false }
     }
 
     /// The failure with the file that it is about before it.
@@ -27,11 +32,13 @@ impl Failure {
         Self { message: format!("{}: {}", path.display(), self.message), ..self }
     }
 
-    #[expect(clippy::print_stderr, reason = "this is the command's own output")]
     pub(crate) fn print(self) -> ExitCode {
-        eprintln!("error: {}", self.message);
+        if self.nobody_reads {
+            return ExitCode::SUCCESS;
+        }
+        terminal::say(&format!("error: {}", self.message));
         if let Some(hint) = self.hint {
-            eprintln!("hint: {hint}");
+            terminal::say(&format!("hint: {hint}"));
         }
         ExitCode::from(REFUSED)
     }
@@ -45,11 +52,15 @@ impl<E: Hint> From<E> for Failure {
             let _ = write!(message, ": {error}");
             cause = error.source();
         }
-        Self { message, hint: error.hint() }
+        Self { message, hint: error.hint(), nobody_reads: false }
     }
 }
 
-/// A failure of the terminal or pipe that output goes to.
-pub(crate) fn output(error: &dyn Error) -> Failure {
-    Failure::new(format!("could not write the output: {error}"), None)
+/// A failure of the terminal, pipe or file that output goes to; none at all where its reader has gone
+/// away, as of `| head`.
+pub(crate) fn output(error: &(dyn Error + 'static)) -> Failure {
+    let kind = error.downcast_ref().map(io::Error::kind);
+    let message = format!("could not write the output: {error}");
+    let nobody_reads = kind == Some(io::ErrorKind::BrokenPipe);
+    Failure { nobody_reads, ..Failure::new(message, None) }
 }

@@ -5,9 +5,12 @@ mod command;
 mod failure;
 #[cfg(feature = "hub")]
 mod hub;
+mod machine;
 mod progress;
 mod remarks;
+mod signals;
 mod statistics;
+mod terminal;
 
 use std::process::ExitCode;
 

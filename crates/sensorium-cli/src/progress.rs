@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use sensorium_train::{Embedded, EpochRecord, EpochTime, Event, Observer};
 
+use crate::{signals, terminal};
+
 /// How often a plain line is printed within an epoch.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
@@ -26,7 +28,7 @@ impl Progress {
     pub(crate) fn new() -> Self {
         Self {
             bar: std::io::stderr().is_terminal().then(bar),
-            stop: stop_on_ctrl_c(),
+            stop: signals::stop_flag(),
             watched: String::new(),
             epochs: 0,
             steps_per_epoch: 0,
@@ -110,11 +112,10 @@ impl Progress {
         ));
     }
 
-    #[expect(clippy::print_stderr, reason = "this is the command's own output")]
     fn line(&mut self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            None => terminal::say(text),
         }
         self.last_line = Instant::now();
     }
@@ -160,19 +161,4 @@ fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:32} {bar:24} {percent:>3} %  {eta} left")
         .expect("the template is right");
     ProgressBar::new(0).with_style(style)
-}
-
-/// A flag that Ctrl-C sets; the second time ends the program at once.
-fn stop_on_ctrl_c() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let heard = Arc::clone(&stop);
-    let handler = move || {
-        if heard.swap(true, Ordering::Relaxed) {
-            #[expect(clippy::exit, reason = "asked for twice; the last checkpoint stands")]
-            std::process::exit(i32::from(crate::command::INTERRUPTED));
-        }
-    };
-    // Where no handler can be set, Ctrl-C ends the program and the last checkpoint stands.
-    drop(ctrlc::set_handler(handler));
-    stop
 }

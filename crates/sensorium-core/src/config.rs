@@ -15,7 +15,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
 
-use crate::{Hint, nearest};
+use crate::{Hint, nearest, plain};
 
 /// What is wrong with a config, and where.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -116,6 +116,9 @@ impl Hint for ConfigError {
                 })
             }
             Self::Conflict { advice, .. } => Some(advice.clone()),
+            Self::Invalid { expected, .. } if expected == plain::TEXT => {
+                Some("put it in quotes".to_owned())
+            }
             Self::MissingKey { .. } | Self::Invalid { .. } => None,
         }
     }
@@ -144,6 +147,9 @@ where
         return Ok(());
     }
     let expected = match (range.start_bound(), range.end_bound()) {
+        (Bound::Included(low), Bound::Included(high)) if is_least_positive(low) => {
+            format!("above 0 and at most {high}")
+        }
         (Bound::Included(low), Bound::Included(high)) => format!("{low} to {high}"),
         (Bound::Included(low), Bound::Excluded(high)) => format!("{low} or more and below {high}"),
         (Bound::Excluded(low), Bound::Included(high)) => format!("above {low} and at most {high}"),
@@ -155,6 +161,12 @@ where
         (Bound::Unbounded, Bound::Unbounded) => "a number".to_owned(),
     };
     Err(ConfigError::invalid(key, value, expected))
+}
+
+/// Whether a bound is the smallest number above 0, which has 300 digits.
+fn is_least_positive(bound: &impl Display) -> bool {
+    let bound = bound.to_string();
+    bound.len() > 300 && bound.parse() == Ok(f64::MIN_POSITIVE)
 }
 
 /// [`ConfigError`] as the error of a serde deserializer.
@@ -171,16 +183,25 @@ impl std::error::Error for ReadError {}
 
 impl de::Error for ReadError {
     fn custom<M: Display>(message: M) -> Self {
+        if plain::fits_no_form(&message.to_string()) {
+            return Self(ConfigError::invalid("", "of another form", "one that is in docs/"));
+        }
         let advice = "see the configuration reference in docs/".to_owned();
         Self(ConfigError::Conflict { at: String::new(), problem: message.to_string(), advice })
     }
 
     fn invalid_type(got: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self(ConfigError::invalid("", got, expected))
+        let expected = plain::expected(&expected.to_string());
+        Self(ConfigError::invalid("", plain::got(&got), expected))
     }
 
     fn invalid_value(got: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self(ConfigError::invalid("", got, expected))
+        Self::invalid_type(got, expected)
+    }
+
+    fn invalid_length(got: usize, expected: &dyn Expected) -> Self {
+        let expected = plain::expected(&expected.to_string());
+        Self(ConfigError::invalid("", format!("a list of {got}"), expected))
     }
 
     fn unknown_variant(got: &str, valid: &'static [&'static str]) -> Self {
@@ -207,7 +228,7 @@ impl<'de> Deserializer<'de> for Reader {
             Value::Null => visitor.visit_unit(),
             Value::Bool(flag) => visitor.visit_bool(flag),
             Value::String(text) => visitor.visit_string(text),
-            Value::Array(items) => visitor.visit_seq(Items { items: items.into_iter(), index: 0 }),
+            Value::Array(items) => whole_list(items, visitor),
             Value::Object(map) => visitor.visit_map(Entries::from(map)),
             Value::Number(number) => {
                 if let Some(whole) = number.as_u64() {
@@ -218,6 +239,13 @@ impl<'de> Deserializer<'de> for Reader {
                     visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN))
                 }
             }
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match self.0.as_str().and_then(plain::flag) {
+            Some(flag) => visitor.visit_bool(flag),
+            None => self.deserialize_any(visitor),
         }
     }
 
@@ -252,9 +280,21 @@ impl<'de> Deserializer<'de> for Reader {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
+}
+
+/// Hands a list over, and refuses it where some of it is left: `[0.9, 0.9, 0.9]` is no pair.
+fn whole_list<'de, V: Visitor<'de>>(items: Vec<Value>, visitor: V) -> Result<V::Value, ReadError> {
+    let got = items.len();
+    let mut items = Items { items: items.into_iter(), index: 0 };
+    let read = visitor.visit_seq(&mut items)?;
+    if items.items.len() == 0 {
+        return Ok(read);
+    }
+    let expected = format!("a list of {}", items.index);
+    Err(ReadError(ConfigError::invalid("", format!("a list of {got}"), expected)))
 }
 
 fn shown(value: &Value) -> String {
@@ -364,7 +404,66 @@ mod tests {
     #[test]
     fn a_value_of_another_type_says_what_was_got_and_expected() {
         let (message, _) = mistake(json!({"num_filters": "many"}));
-        assert_eq!(message, "`num_filters` is string \"many\", but usize was expected");
+        assert_eq!(
+            message,
+            "`num_filters` is the text \"many\", but a whole number of 0 or more was expected"
+        );
+    }
+
+    #[test]
+    fn a_list_has_as_many_entries_as_are_read() {
+        let pair = |value| read::<[f64; 2]>(value).map_err(|error| error.to_string());
+        assert_eq!(pair(json!([0.9, 0.99])), Ok([0.9, 0.99]));
+        let expected =
+            |got| Err(format!("the config is a list of {got}, but a list of 2 was expected"));
+        assert_eq!(pair(json!([0.9])), expected(1));
+        assert_eq!(pair(json!([0.9, 0.9, 0.9])), expected(3));
+        assert_eq!(pair(json!([0.9, 0.9, 0.9, "x"])), expected(4));
+        assert_eq!(read::<Vec<u8>>(json!([1, 2, 3])).unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_flag_may_be_a_word_of_yaml_1_1_and_a_text_stays_one() {
+        assert!(read::<bool>(json!("yes")).unwrap());
+        assert_eq!(read::<Option<bool>>(json!("Off")).unwrap(), Some(false));
+        assert_eq!(read::<String>(json!("yes")).unwrap(), "yes");
+        let message = read::<bool>(json!("maybe")).unwrap_err().to_string();
+        assert_eq!(message, "the config is the text \"maybe\", but true or false was expected");
+    }
+
+    #[test]
+    fn no_word_of_rust_is_in_a_message() {
+        let messages = [
+            mistake(json!({"num_filters": -1})).0,
+            mistake(json!({"num_filters": 1.5})).0,
+            mistake(json!({"num_filters": null})).0,
+            mistake(json!({"layers": 3})).0,
+            mistake(json!(["a"])).0,
+            read::<f64>(json!({})).unwrap_err().to_string(),
+            in_range("eps", 2.0, f64::MIN_POSITIVE..=1.0).unwrap_err().to_string(),
+        ];
+        assert_eq!(
+            messages[0],
+            "`num_filters` is -1, but a whole number of 0 or more was expected"
+        );
+        assert_eq!(
+            messages[2],
+            "`num_filters` is empty, but a whole number of 0 or more was expected"
+        );
+        assert_eq!(messages[3], "`layers` is 3, but a list was expected");
+        assert_eq!(messages[6], "`eps` is 2, but above 0 and at most 1 was expected");
+        for message in messages {
+            for word in ["usize", "f64", "struct", "enum", "sequence", "integer", "unit", "map"] {
+                assert!(!message.contains(word), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_a_number_is_to_be_quoted() {
+        let error = read::<String>(json!(2020)).unwrap_err();
+        assert_eq!(error.to_string(), "the config is 2020, but a text was expected");
+        assert_eq!(error.hint().unwrap(), "put it in quotes");
     }
 
     #[test]

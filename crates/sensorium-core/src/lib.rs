@@ -5,6 +5,7 @@
 pub mod config;
 mod error;
 mod name;
+mod plain;
 mod seed;
 mod shape;
 

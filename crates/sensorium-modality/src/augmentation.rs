@@ -27,6 +27,13 @@ pub trait Augmentation:
     /// [`ConfigError`] for an unknown name, key or value, or one out of its range.
     fn read(name: &str, section: Value) -> Result<Self, ConfigError>;
 
+    /// Checks every field against its documented range.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first field out of its range.
+    fn check(&self) -> Result<(), ConfigError>;
+
     /// What `augmentation: true` stands for.
     fn usual() -> Vec<Self>;
 }
@@ -42,6 +49,10 @@ impl Augmentation for NoAugmentation {
         let problem = "inputs of this type have no augmentation".to_owned();
         let advice = "leave `augmentation` out".to_owned();
         Err(ConfigError::Conflict { at: String::new(), problem, advice })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        match *self {}
     }
 
     fn usual() -> Vec<Self> {
@@ -88,6 +99,10 @@ macro_rules! augmentations {
                 };
                 entry.as_dyn().check()?;
                 Ok(entry)
+            }
+
+            fn check(&self) -> Result<(), sensorium_core::ConfigError> {
+                self.as_dyn().check()
             }
 
             fn usual() -> Vec<Self> {

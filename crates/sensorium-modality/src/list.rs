@@ -83,6 +83,15 @@ macro_rules! modalities {
                 }
             }
 
+            /// Checks every entry that was read from a file against its range.
+            ///
+            /// # Errors
+            ///
+            /// [`ConfigError`] for the first field out of its range, its entry named.
+            pub fn check(&self) -> Result<(), ConfigError> {
+                match self { $(Self::$modality(entries) => check_entries(entries),)+ }
+            }
+
             /// Whether nothing is changed.
             pub fn is_empty(&self) -> bool {
                 match self { $(Self::$modality(entries) => entries.is_empty(),)+ }
@@ -121,6 +130,19 @@ macro_rules! modalities {
                         name,
                         Self::COMPONENTS.iter().map(|(name, _)| *name),
                     )),
+                }
+            }
+
+            /// Checks a section that was read from a file, as [`ModalityConfig::read`] does.
+            ///
+            /// # Errors
+            ///
+            /// [`ConfigError`] for the first field out of its range.
+            pub fn check(&self) -> Result<(), ConfigError> {
+                match self {
+                    $(Self::$modality(config) => {
+                        <crate::$module::$modality as Modality>::check(config)
+                    })+
                 }
             }
 
@@ -276,6 +298,12 @@ fn read_entries<A: Augmentation>(
         A::read(&name, section).map_err(|error| error.under(&format!("augmentation[{index}]")))
     };
     entries.into_iter().enumerate().map(read).collect()
+}
+
+fn check_entries<A: Augmentation>(entries: &[A]) -> Result<(), ConfigError> {
+    entries.iter().enumerate().try_for_each(|(index, entry)| {
+        entry.check().map_err(|error| error.under(&format!("augmentation[{index}]")))
+    })
 }
 
 fn features_of<M: Modality>(

@@ -59,7 +59,7 @@ mod tests {
         let message = error.under("missing_value_strategy").to_string();
         assert_eq!(
             message,
-            "`missing_value_strategy` is string \"bfill\", but `mask` (an absent cell is masked \
+            "`missing_value_strategy` is the text \"bfill\", but `mask` (an absent cell is masked \
              here, never filled in) was expected"
         );
     }

@@ -22,6 +22,7 @@ mod mix;
 mod model;
 mod optimizer;
 pub mod pretrained;
+mod size;
 #[cfg(test)]
 mod testkit;
 mod unimodal;
@@ -34,5 +35,6 @@ pub use loss::TargetBatch;
 pub use mix::{Mix, Pasted};
 pub use model::{InputSpec, Losses, Model, ModelSpec, OutputSpec};
 pub use optimizer::{AdamW, AdamWConfig};
+pub use size::{MAX_MODEL_BYTES, ModelSize};
 pub use unimodal::StepLogits;
 pub use weights::WeightsError;

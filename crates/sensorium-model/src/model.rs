@@ -212,6 +212,15 @@ impl Model {
         spec.training.is_frozen() && !training::has_own_modules(encoder, &spec.encoder.namings())
     }
 
+    /// The width of what an input's encoder gives.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such input.
+    pub fn input_width(&self, input: usize) -> usize {
+        self.input_features[input].output_width()
+    }
+
     /// Whether the combiner reads the token sequences and not the pooled vectors alone.
     pub fn reads_tokens(&self) -> bool {
         self.combiner.as_dyn().reads_tokens()

@@ -83,7 +83,7 @@ pub fn load_trained(
     load(model, tensors)
 }
 
-fn frozen_prefixes(model: &Model) -> Vec<String> {
+pub(crate) fn frozen_prefixes(model: &Model) -> Vec<String> {
     let prefix =
         |input: usize| format!("input_features.{}.encoder.", escaped(&model.input_names()[input]));
     model.frozen_inputs().into_iter().map(prefix).collect()

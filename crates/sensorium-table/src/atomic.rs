@@ -1,11 +1,14 @@
 //! Files that appear whole or not at all, whatever happens while they are written.
 //!
 //! Bytes go to a temporary file in the same folder, which takes the target's name once all of it
-//! is on the disk. A process that is killed leaves at most a file that starts with a dot.
+//! is on the disk. A process that is killed leaves at most a file that starts with a dot, which
+//! [`clear_unfinished`] removes; one that ends on a signal calls [`abandon`] and leaves none.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempPath;
 
@@ -33,6 +36,53 @@ pub struct AtomicFile {
     file: BufWriter<File>,
     temporary: TempPath,
     target: PathBuf,
+    unfinished: Unfinished,
+}
+
+const PREFIX: &str = ".sensorium-";
+const SUFFIX: &str = ".part";
+
+/// Every file of this process that has not its name yet.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A file that [`abandon`] removes, until this is dropped.
+#[derive(Debug)]
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn new(path: &Path) -> Self {
+        let mut all = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// Removes every file that this process has not finished: for a process that is about to end without
+/// dropping them.
+pub fn abandon() {
+    let all = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in all.iter() {
+        drop(fs::remove_file(path));
+    }
+}
+
+/// Removes the files of a folder that a process which was killed left unfinished. No other process
+/// may be writing there.
+pub fn clear_unfinished(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
 }
 
 impl AtomicFile {
@@ -52,7 +102,8 @@ impl AtomicFile {
         let temporary = builder().tempfile_in(folder_of(path));
         let temporary = temporary.map_err(|source| failed(path, source))?;
         let (file, temporary) = temporary.into_parts();
-        Ok(Self { file: BufWriter::new(file), temporary, target: path.to_owned() })
+        let unfinished = Unfinished::new(&temporary);
+        Ok(Self { file: BufWriter::new(file), temporary, target: path.to_owned(), unfinished })
     }
 
     /// Writes everything to the disk and gives the file its name.
@@ -61,12 +112,13 @@ impl AtomicFile {
     ///
     /// [`WriteError::Write`] naming the path; what was there before is then still there.
     pub fn commit(self) -> Result<(), WriteError> {
-        let Self { mut file, temporary, target } = self;
+        let Self { mut file, temporary, target, unfinished } = self;
         let write = || -> io::Result<()> {
             file.flush()?;
             file.get_ref().sync_all()?;
             drop(file);
             temporary.persist(&target).map_err(|error| error.error)?;
+            drop(unfinished);
             sync_folder(folder_of(&target))
         };
         write().map_err(|source| failed(&target, source))
@@ -112,7 +164,7 @@ fn folder_of(path: &Path) -> &Path {
 
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".sensorium-").suffix(".part");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     // Temporary files are their owner's alone; results are for whom the process' mask allows.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -167,6 +219,16 @@ pub(crate) mod tests {
         assert_eq!(names(folder.path()).len(), 1);
         drop(file);
         assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_cleared_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".sensorium-x1.part", ".sensorium-x1", "a.part", "a.bin"] {
+            fs::write(folder.path().join(name), b"").unwrap();
+        }
+        clear_unfinished(folder.path());
+        assert_eq!(names(folder.path()), [".sensorium-x1", "a.bin", "a.part"]);
     }
 
     /// `/dev/full` is Linux's own full disk.

@@ -103,6 +103,11 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// Whether the cell holds a text, which for media is the path of a file.
+    pub fn holds_text(&self) -> bool {
+        matches!(self.held(), Held::Text(_))
+    }
+
     /// The bytes of the file that the cell holds or names, or `None` where it is missing.
     ///
     /// A path is relative to the table's own folder; it may be absolute, but where it leads, links

@@ -15,6 +15,7 @@ mod limits;
 mod media;
 mod missing;
 mod read;
+pub mod regular;
 mod split;
 mod storage;
 mod summary;
@@ -29,7 +30,7 @@ pub use limits::{
     MAX_TEXT_BYTES,
 };
 pub use missing::MissingValues;
-pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, parts, split};
+pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, parts, split, unsplit};
 pub use storage::PhysicalType;
 pub use summary::{ColumnSummary, MAX_DISTINCT, MAX_EXAMPLES};
 pub use table::{Column, Table};

@@ -6,42 +6,78 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::TensorData;
 use sensorium_bundle::sealed::{self, Kind};
-use sensorium_bundle::{BundleError, Config};
+use sensorium_bundle::{BundleError, check_numbers, check_weight};
+use sensorium_core::ConfigError;
+use sensorium_core::config::in_range;
 use sensorium_model::{AdamW, AdamWConfig, Model, weights};
+use sensorium_table::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
 use crate::history::History;
+use crate::{Plan, TrainError};
 
-const KIND: Kind = Kind { name: "sensorium training checkpoint", version: 1 };
+const KIND: Kind = Kind { name: "sensorium training checkpoint", version: 2 };
 
-/// Tells a run from every other: its config with the seed, and its table.
+/// Tells a run from every other: its config with the seed, its table, and the files that the table
+/// names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunIdentity {
     config: String,
     dataset: String,
+    media: String,
 }
 
 impl RunIdentity {
-    /// The identity of a run of `config` on the table file `dataset`.
+    /// The identity of a run of `plan` on the table file `dataset`, which was read into `table`.
     ///
     /// # Errors
     ///
-    /// [`BundleError::Read`] where the table cannot be read.
+    /// [`BundleError`] where the table cannot be read.
     ///
     /// # Panics
     ///
     /// If the config cannot be JSON.
-    pub fn new(config: &Config, dataset: &Path) -> Result<Self, BundleError> {
+    pub fn new(plan: &Plan, dataset: &Path, table: &Table) -> Result<Self, BundleError> {
         let read = |source| BundleError::Read { path: dataset.to_owned(), source };
         let mut hasher = blake3::Hasher::new();
         let mut file = std::fs::File::open(dataset).map_err(read)?;
         std::io::copy(&mut file, &mut hasher).map_err(read)?;
-        let config = serde_json::to_vec(config).expect("a config is JSON");
+        let config = serde_json::to_vec(&plan.config).expect("a config is JSON");
         Ok(Self {
             config: blake3::hash(&config).to_hex().to_string(),
             dataset: hasher.finalize().to_hex().to_string(),
+            media: media(plan, table)?,
         })
+    }
+}
+
+/// The digest of every file that the rows of a run name, as far as it can be read.
+fn media(plan: &Plan, table: &Table) -> Result<String, BundleError> {
+    let mut hasher = blake3::Hasher::new();
+    for (feature, fitted) in plan.config.input_features.iter().zip(&plan.fitted.inputs) {
+        let column = table.column(&feature.column)?;
+        let cells = plan.rows().into_iter().map(|row| column.cell(row));
+        // Embedded media are the table's own bytes.
+        for cell in cells.filter(sensorium_table::Cell::holds_text) {
+            let content = fitted.content(&cell).ok().flatten().unwrap_or_default();
+            hasher.update(blake3::hash(&content).as_bytes());
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// How far a run can have come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) epochs: usize,
+    pub(crate) train_rows: usize,
+    pub(crate) batch_size: usize,
+    pub(crate) num_outputs: usize,
+}
+
+impl Extent {
+    pub(crate) fn steps_per_epoch(self) -> usize {
+        self.train_rows.div_ceil(self.batch_size)
     }
 }
 
@@ -60,6 +96,36 @@ pub(crate) struct Progress {
     pub(crate) rows: usize,
     /// Every finished epoch.
     pub(crate) history: History,
+}
+
+impl Progress {
+    /// Checks that a run of this extent can stand here.
+    fn check(&self, extent: Extent) -> Result<(), ConfigError> {
+        let at = |key: &str| format!("progress.{key}");
+        let exactly =
+            |key: &str, got: usize, expected: usize| in_range(&at(key), got, expected..=expected);
+        let steps = extent.steps_per_epoch();
+        in_range(&at("epoch"), self.epoch, 0..=extent.epochs)?;
+        in_range(&at("batch"), self.batch, 0..=if self.epoch < extent.epochs { steps } else { 0 })?;
+        exactly("step", self.step, self.epoch * steps + self.batch)?;
+        exactly("rows", self.rows, (self.batch * extent.batch_size).min(extent.train_rows))?;
+        exactly("history", self.history.epochs.len(), self.epoch)?;
+        exactly("loss_sums", self.loss_sums.len(), extent.num_outputs + 1)
+    }
+}
+
+/// Checks the numbers of a state's tensors: weights, and what is remembered of them.
+fn check_tensor(name: &str, tensor: &TensorData, steps: usize) -> Result<(), ConfigError> {
+    if name.ends_with(".second_moment") {
+        return check_numbers(name, tensor, "finite numbers of 0 or more", |value| value >= 0.0);
+    }
+    if name.ends_with(".num_steps") {
+        let expected = format!("a whole number of at most the run's {steps} steps");
+        let most = steps as f32;
+        let fit = |value: f32| value.fract() == 0.0 && (0.0..=most).contains(&value);
+        return check_numbers(name, tensor, &expected, fit);
+    }
+    check_weight(name, tensor)
 }
 
 /// A run's whole state.
@@ -110,11 +176,22 @@ impl Checkpoint {
         Ok(sealed::write(&self.path, KIND, &content, &tensors)?)
     }
 
-    /// Reads a state; `fresh` is the run's model, with any weights but those of
-    /// frozen encoders.
-    pub(crate) fn read(&self, fresh: Model, optimizer: AdamWConfig) -> Result<State, TrainError> {
+    /// Reads a state that a run of this extent can have; `fresh` is the run's model, with any weights
+    /// but those of frozen encoders.
+    pub(crate) fn read(
+        &self,
+        fresh: Model,
+        optimizer: AdamWConfig,
+        extent: Extent,
+    ) -> Result<State, TrainError> {
         let (content, mut tensors): (Read, _) = sealed::read(&self.path, KIND)?;
         self.check_identity(&content.run)?;
+        let steps = content.progress.step;
+        content
+            .progress
+            .check(extent)
+            .and_then(|()| tensors.iter().try_for_each(|(name, it)| check_tensor(name, it, steps)))
+            .map_err(|error| BundleError::content(&self.path, error))?;
         let mut take = |part: &str| -> BTreeMap<String, TensorData> {
             let prefix = format!("{part}/");
             let own = tensors.extract_if(.., |name, _| name.starts_with(&prefix));
@@ -135,6 +212,8 @@ impl Checkpoint {
             "config or seed"
         } else if run.dataset != self.run.dataset {
             "dataset"
+        } else if run.media != self.run.media {
+            "content of the files that the dataset names"
         } else {
             return Ok(());
         };

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use burn::tensor::{Device, Tensor, TensorData};
 use sensorium_bundle::config::InputFeature;
 use sensorium_bundle::sealed::{self, Kind};
-use sensorium_bundle::{BundleError, Fitted};
+use sensorium_bundle::{BundleError, Fitted, check_numbers};
+use sensorium_core::ConfigError;
+use sensorium_core::config::in_range;
 use sensorium_modality::Features;
 use sensorium_modality::pipeline::{Embeddings, FeatureSource, PipelineLimits, RowResult};
 use sensorium_model::pretrained::Published;
@@ -27,7 +29,7 @@ use crate::observe::{Event, Observer};
 use crate::plan::{LeftOut, OnError};
 use crate::{Plan, TrainError};
 
-const KIND: Kind = Kind { name: "sensorium embeddings", version: 1 };
+const KIND: Kind = Kind { name: "sensorium embeddings", version: 2 };
 /// Rows that are encoded together: enough to keep every core busy.
 const BATCH_ROWS: usize = 16;
 /// The most memory that the embeddings of one input may take: 2 GiB. Where more would be needed,
@@ -155,6 +157,8 @@ impl Work<'_> {
         let described = (&self.feature().encoder, &self.fitted().inputs[self.input]);
         hasher.update(&serde_json::to_vec(&described).expect("our own types are JSON"));
         hasher.update(&[u8::from(self.model.reads_tokens())]);
+        // A file of another version is not found, and its cells are encoded again.
+        hasher.update(&KIND.version.to_le_bytes());
         for path in published.weight_files().map_err(BundleError::from)? {
             let read = |source| BundleError::Read { path: path.clone(), source };
             let mut file = File::open(&path).map_err(read)?;
@@ -171,7 +175,7 @@ impl Work<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Made<Embeddings>, TrainError> {
         let started = Instant::now();
-        let mut store = Store::open(path)?;
+        let mut store = Store::open(path, self.model.input_width(self.input))?;
         let keys = self.keys(left_out)?;
         let rows = first_of_each(&keys, &store);
         let read = keys
@@ -339,21 +343,53 @@ struct Index {
     lengths: Vec<usize>,
 }
 
+impl Index {
+    /// Checks that there is one vector of this width for each key, and one for each of its tokens.
+    fn check(
+        &self,
+        pooled: &TensorData,
+        tokens: &TensorData,
+        width: usize,
+    ) -> Result<(), ConfigError> {
+        let all = self.lengths.iter().fold(0_usize, |all, &length| all.saturating_add(length));
+        in_range("lengths", self.lengths.len(), self.keys.len()..=self.keys.len())?;
+        for (name, tensor, rows) in [("pooled", pooled, self.keys.len()), ("tokens", tokens, all)] {
+            if tensor.shape().as_slice() != [rows, width] {
+                let got = format!("of the shape {:?}", tensor.shape().as_slice());
+                return Err(ConfigError::invalid(name, got, format!("[{rows}, {width}]")));
+            }
+            check_numbers(name, tensor, "finite numbers", |_| true)?;
+        }
+        Ok(())
+    }
+}
+
 impl Store {
-    fn open(path: Option<PathBuf>) -> Result<Self, TrainError> {
+    /// Reads the file of an encoder that gives vectors of this width, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Cache`] for a file that is damaged, or whose parts do not go together.
+    fn open(path: Option<PathBuf>, width: usize) -> Result<Self, TrainError> {
         let Some(path) = path else { return Ok(Self::default()) };
         if !path.is_file() {
             return Ok(Self { path: Some(path), by_key: BTreeMap::new() });
         }
-        let (Index { keys, lengths }, mut tensors) = sealed::read(&path, KIND)?;
-        let mut take = |name: &str| tensors.remove(name).map(numbers_of);
-        let (pooled, tokens) =
-            (take("pooled").unwrap_or_default(), take("tokens").unwrap_or_default());
-        let width = pooled.len() / keys.len().max(1);
+        let (index, mut tensors): (Index, _) =
+            sealed::read(&path, KIND).map_err(TrainError::Cache)?;
+        let mut take = |name: &str| {
+            tensors.remove(name).unwrap_or(TensorData::new(Vec::<f32>::new(), [0, width]))
+        };
+        let (pooled, tokens) = (take("pooled"), take("tokens"));
+        index
+            .check(&pooled, &tokens, width)
+            .map_err(|error| TrainError::Cache(BundleError::content(&path, error)))?;
+        let (pooled, tokens) = (numbers_of(pooled), numbers_of(tokens));
         let mut rest = tokens.as_slice();
-        let rows = keys.into_iter().zip(lengths).zip(pooled.chunks_exact(width.max(1)));
+        let Index { keys, lengths } = index;
+        let rows = keys.into_iter().zip(lengths).zip(pooled.chunks_exact(width));
         let by_key = rows.map(|((key, length), pooled)| {
-            let (own, after) = rest.split_at((length * width).min(rest.len()));
+            let (own, after) = rest.split_at(length * width);
             rest = after;
             let tokens = if own.is_empty() { pooled.to_vec() } else { own.to_vec() };
             (key, Features::Embedding { pooled: pooled.to_vec(), tokens })
@@ -402,4 +438,61 @@ impl Store {
 
 fn numbers_of(data: TensorData) -> Vec<f32> {
     data.try_into_vec().expect("a sealed file holds 32-bit floats")
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::Hint;
+
+    use super::*;
+
+    fn store(path: &Path) -> Store {
+        let embedding = |value: f32, tokens: usize| Features::Embedding {
+            pooled: vec![value; 2],
+            tokens: vec![value + 0.5; 2 * tokens],
+        };
+        let by_key = [("a", embedding(1.0, 3)), ("b", embedding(2.0, 1))];
+        let by_key = by_key.map(|(key, embedding)| (key.to_owned(), embedding)).into();
+        Store { path: Some(path.to_owned()), by_key }
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_an_altered_byte_says_to_delete_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        store(&path).write().unwrap();
+        let read = Store::open(Some(path.clone()), 2).unwrap();
+        assert_eq!(read.by_key, store(&path).by_key);
+
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let error = Store::open(Some(path), 2).unwrap_err();
+        assert!(error.to_string().contains("was altered"), "{error}");
+        assert_eq!(error.hint().unwrap(), "delete this file: what it holds is encoded again");
+    }
+
+    #[test]
+    fn parts_that_do_not_go_together_are_refused_though_the_digest_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let tensor = |rows: usize, width: usize, value: f32| {
+            TensorData::new(vec![value; rows * width], [rows, width])
+        };
+        let keys = || vec!["a".to_owned(), "b".to_owned()];
+        for (lengths, pooled, tokens, words) in [
+            (vec![3], tensor(2, 2, 0.0), tensor(3, 2, 0.0), "`lengths` is 1, but 2 to 2"),
+            (vec![3, 1], tensor(1, 2, 0.0), tensor(4, 2, 0.0), "`pooled` is of the shape [1, 2]"),
+            (vec![3, 1], tensor(2, 3, 0.0), tensor(4, 3, 0.0), "`pooled` is of the shape [2, 3]"),
+            (vec![3, 9], tensor(2, 2, 0.0), tensor(4, 2, 0.0), "but [12, 2] was expected"),
+            (vec![usize::MAX, 9], tensor(2, 2, 0.0), tensor(4, 2, 0.0), "`tokens` is of the shape"),
+            (vec![3, 1], tensor(2, 2, f32::NAN), tensor(4, 2, 0.0), "`pooled` is NaN"),
+        ] {
+            let tensors =
+                BTreeMap::from([("pooled".to_owned(), pooled), ("tokens".to_owned(), tokens)]);
+            sealed::write(&path, KIND, &Index { keys: keys(), lengths }, &tensors).unwrap();
+            let refusal = Store::open(Some(path.clone()), 2).unwrap_err().to_string();
+            assert!(refusal.contains(words), "{refusal}, not {words}");
+        }
+    }
 }

@@ -15,6 +15,9 @@ pub enum TrainError {
     /// The config, the bundle or a checkpoint.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A file of embeddings that an earlier run kept.
+    #[error(transparent)]
+    Cache(BundleError),
     /// The table or a cell.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -58,6 +61,12 @@ pub enum TrainError {
         /// Where one was looked for.
         path: PathBuf,
     },
+    /// Another process writes into the folder.
+    #[error("`{}` is being trained by another process", .path.display())]
+    InUse {
+        /// The run's folder.
+        path: PathBuf,
+    },
     /// The checkpoint is of another run.
     #[error("`{}` belongs to another {what}", .path.display())]
     OtherRun {
@@ -96,11 +105,13 @@ impl Hint for TrainError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Bundle(error) => error.hint(),
+            Self::Cache(_) => Some("delete this file: what it holds is encoded again".to_owned()),
             Self::Table(error) => error.hint(),
             Self::Folder { .. } => None,
             Self::NothingToResume { .. } => {
-                Some("a finished run has none; start again without `--resume`".to_owned())
+                Some("name the folder of a run, or start again without `--resume`".to_owned())
             }
+            Self::InUse { .. } => Some("wait for it to end, or stop it first".to_owned()),
             Self::Diverged { .. } => Some("lower `trainer.learning_rate`".to_owned()),
             Self::NothingReadable { .. } => Some("see the rows listed as left out".to_owned()),
             Self::NothingToWatch { .. } => Some(
@@ -108,9 +119,9 @@ impl Hint for TrainError {
                  by `split: {type: stratify}`, or watch another `trainer.validation_field`"
                     .to_owned(),
             ),
-            Self::OtherRun { .. } => {
-                Some("give the config, dataset and seed that the run was started with".to_owned())
-            }
+            Self::OtherRun { .. } => Some(
+                "give the config, dataset, files and seed that the run was started with".to_owned(),
+            ),
         }
     }
 }

@@ -37,9 +37,17 @@ pub type Subset = Vec<bool>;
 /// Up to this many inputs, every non-empty subset is judged: 255 of them.
 pub const MAX_INPUTS_FOR_ALL_SUBSETS: usize = 8;
 
+/// Up to this many inputs, all but each are judged too: 129 subsets.
+pub const MAX_INPUTS_FOR_ALL_BUT_EACH: usize = 64;
+
+/// The most inputs that are judged alone.
+pub const MAX_INPUTS_ALONE: usize = 256;
+
 /// The subsets of `num_inputs` inputs that are judged, the smaller first, those of one size in the
 /// config's order: every non-empty one, or, of more than [`MAX_INPUTS_FOR_ALL_SUBSETS`] inputs,
-/// each alone, all but each, and all.
+/// each alone, all but each, and all. Of more than [`MAX_INPUTS_FOR_ALL_BUT_EACH`] each alone and
+/// all, and of more than [`MAX_INPUTS_ALONE`] the first of them alone and all: every subset costs a
+/// pass over the rows.
 #[must_use]
 pub fn subsets(num_inputs: usize) -> Vec<Subset> {
     let mut subsets: Vec<Subset> = if num_inputs <= MAX_INPUTS_FOR_ALL_SUBSETS {
@@ -48,9 +56,10 @@ pub fn subsets(num_inputs: usize) -> Vec<Subset> {
     } else {
         let only = |one| (0..num_inputs).map(|input| input == one).collect();
         let all_but = |one| (0..num_inputs).map(|input| input != one).collect();
-        (0..num_inputs)
+        let without = if num_inputs <= MAX_INPUTS_FOR_ALL_BUT_EACH { num_inputs } else { 0 };
+        (0..num_inputs.min(MAX_INPUTS_ALONE))
             .map(only)
-            .chain((0..num_inputs).map(all_but))
+            .chain((0..without).map(all_but))
             .chain([vec![true; num_inputs]])
             .collect()
     };
@@ -258,5 +267,16 @@ mod tests {
     fn many_inputs_are_judged_alone_without_each_and_together() {
         assert_eq!(subsets(8).len(), 255);
         assert_eq!(subsets(9).len(), 19);
+        assert_eq!(subsets(64).len(), 129);
+    }
+
+    #[test]
+    fn of_very_many_inputs_no_more_are_judged_than_cost_is_bounded_by() {
+        for (inputs, expected) in [(65, 66), (174, 175), (256, 257), (5_000, 257)] {
+            let subsets = subsets(inputs);
+            assert_eq!(subsets.len(), expected, "{inputs}");
+            let sizes = subsets.iter().map(|subset| subset.iter().filter(|&&shown| shown).count());
+            assert_eq!(sizes.filter(|&size| size == inputs).count(), 1, "{inputs}: all together");
+        }
     }
 }

@@ -23,10 +23,13 @@ pub use checkpoint::{Checkpoint, RunIdentity};
 pub use embeddings::{Embedded, FrozenInputs};
 pub use error::TrainError;
 pub use history::{EpochRecord, History, MetricCurves};
-pub use judge::{Judged, MAX_INPUTS_FOR_ALL_SUBSETS, Subset, judge, kind_of, subsets};
+pub use judge::{
+    Judged, MAX_INPUTS_ALONE, MAX_INPUTS_FOR_ALL_BUT_EACH, MAX_INPUTS_FOR_ALL_SUBSETS, Subset,
+    judge, kind_of, subsets,
+};
 pub use observe::{EpochTime, Event, Observer, Silent};
 pub use plan::{OnError, Plan, Readable};
 pub use report::report;
-pub use results::RunFolder;
+pub use results::{Earlier, RunFolder};
 pub use training::{Begin, Outcome, Training};
 pub use watch::Watched;

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use burn::tensor::Device;
 use sensorium_bundle::{Config, Fitted, UnseenLabels};
 use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits};
 use sensorium_modality::target::Truth;
+use sensorium_model::{MAX_MODEL_BYTES, ModelSize};
 use sensorium_table::{Splits, Table, split};
 
 use crate::{FrozenInputs, TrainError, Watched};
@@ -31,6 +31,8 @@ pub struct Plan {
     pub fitted: Fitted,
     /// The rows of each part.
     pub splits: Splits,
+    /// How large the model is.
+    pub size: ModelSize,
 }
 
 /// Rows whose every cell could be read, with what they truly are.
@@ -49,15 +51,17 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`TrainError`] naming the part that is empty or the column that cannot be fitted.
+    /// [`TrainError`] naming the part that is empty, the column that cannot be fitted, or the key that
+    /// makes the model larger than [`MAX_MODEL_BYTES`].
     pub fn new(mut config: Config, table: &Table) -> Result<Self, TrainError> {
         let splits = split(table, &config.split, config.random_seed.derive("split"))?;
         config.trainer = config.trainer.settled(splits.train.indices().len());
         let fitted = Fitted::fit(&config, table, &splits.train)?;
         // Whatever the model would refuse is refused before anything is read or written.
-        fitted.unloaded_model(&config, &Device::flex())?;
+        let size = fitted.model_size(&config)?;
+        size.check(MAX_MODEL_BYTES, "the limit is")?;
         Watched::new(&config)?;
-        Ok(Self { config, fitted, splits })
+        Ok(Self { config, fitted, splits, size })
     }
 
     /// Every row that takes part, ascending.

@@ -24,7 +24,7 @@ use sensorium_model::{
 use sensorium_table::Splits;
 
 use crate::calibrate::{calibrate, calibrated_losses};
-use crate::checkpoint::{Checkpoint, Progress, State};
+use crate::checkpoint::{Checkpoint, Extent, Progress, State};
 use crate::draw::{alone, batches, hidden_inputs, mix};
 use crate::history::{EpochRecord, History};
 use crate::judge::{Judged, judge};
@@ -115,7 +115,7 @@ impl<'a> Training<'a> {
             device: Device::flex().autodiff(),
             seed: plan.config.random_seed.derive("training"),
             epochs,
-            total_steps: steps_per_epoch * epochs,
+            total_steps: steps_per_epoch.saturating_mul(epochs),
             splits,
         })
     }
@@ -176,7 +176,7 @@ impl<'a> Training<'a> {
         self.device.seed(self.seed.derive("weights").value());
         let model = self.plan.fitted.build_model(&self.plan.config, &self.device)?;
         if begin == Begin::Resume {
-            return self.checkpoint.read(model, self.optimizer());
+            return self.checkpoint.read(model, self.optimizer(), self.extent());
         }
         let state = State {
             progress: Progress::new(self.plan.config.output_features.len()),
@@ -186,6 +186,16 @@ impl<'a> Training<'a> {
         };
         self.checkpoint.write(&state)?;
         Ok(state)
+    }
+
+    fn extent(&self) -> Extent {
+        let config = &self.plan.config;
+        Extent {
+            epochs: self.epochs,
+            train_rows: self.splits.train.indices().len(),
+            batch_size: config.trainer.batch_size,
+            num_outputs: config.output_features.len(),
+        }
     }
 
     fn optimizer(&self) -> AdamWConfig {

@@ -19,8 +19,8 @@
 //! # let table = Table::read(&new, None)?;
 //! # let written = sensorium_bundle::config::parse_yaml(yaml)?;
 //! # let config = sensorium::Config::resolve(written, &table, sensorium::Seed::new(1))?;
-//! # let run = RunIdentity::new(&config, &new)?;
 //! # let plan = Plan::new(config, &table)?;
+//! # let run = RunIdentity::new(&plan, &new, &table)?;
 //! # let source = plan.fitted.features(&plan.config, &table)?;
 //! # let cells = (&table, &source);
 //! # let readable =

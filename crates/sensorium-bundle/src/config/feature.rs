@@ -246,6 +246,12 @@ const fn default_encoder(layout: Layout) -> &'static str {
 }
 
 impl InputFeature {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.modality.check().map_err(|error| error.under("preprocessing"))?;
+        self.augmentation.check()?;
+        self.training.check().map_err(|error| error.under("encoder"))
+    }
+
     pub(super) fn spec(&self, fitted: &FittedModality) -> InputSpec {
         InputSpec {
             name: self.name.clone(),
@@ -257,6 +263,10 @@ impl InputFeature {
 }
 
 impl OutputFeature {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.target.check().map_err(|error| error.under("preprocessing"))
+    }
+
     pub(super) fn spec(&self, fitted: &FittedTarget) -> Result<OutputSpec, ConfigError> {
         Ok(OutputSpec {
             name: self.name.clone(),

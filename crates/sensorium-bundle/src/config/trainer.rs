@@ -23,22 +23,27 @@ pub const CALIBRATED_LOSS: &str = "calibrated_loss";
 pub const LOSSES: [&str; 2] = ["loss", CALIBRATED_LOSS];
 /// The largest parameter of a beta distribution that is drawn from.
 const MAX_ALPHA: f64 = 100.0;
+/// The largest rate, norm or weight of a loss.
+const MAX_WEIGHT: f64 = 1e6;
+const MAX_EPOCHS: usize = 1_000_000;
+/// The most rows in a step.
+const MAX_BATCH: usize = 1_000_000;
 
 /// How a model is trained; Ludwig's keys, timm's of mixing, `modality_dropout` and
 /// `unimodal_loss_weight`.
 ///
 /// | Key                       | Default    | Unit   | Range                                   |
 /// |---------------------------|------------|--------|-----------------------------------------|
-/// | `epochs`                  | by rows    | epochs | 1 or more                               |
-/// | `batch_size`              | 64         | rows   | 1 or more                               |
-/// | `eval_batch_size`         | as above   | rows   | 1 or more                               |
-/// | `learning_rate`           | 0.001      |        | above 0                                 |
+/// | `epochs`                  | by rows    | epochs | 1 to 1,000,000                          |
+/// | `batch_size`              | 64         | rows   | 1 to 1,000,000                          |
+/// | `eval_batch_size`         | as above   | rows   | 1 to 1,000,000                          |
+/// | `learning_rate`           | 0.001      |        | above 0, at most 1e6                    |
 /// | `early_stop`              | by epochs  | epochs | 1 or more; -1 trains every epoch        |
 /// | `validation_field`        | `combined` |        | `combined` or an output                 |
 /// | `validation_metric`       | see below  |        | a loss, or a metric of that output      |
 /// | `calibrate`               | true       |        |                                         |
 /// | `modality_dropout`        | 0.15       |        | 0 or more and below 1                   |
-/// | `unimodal_loss_weight`    | 1          |        | 0 or more                               |
+/// | `unimodal_loss_weight`    | 1          |        | 0 to 1e6                                |
 /// | `mixup`                   | 0          | alpha  | 0 (off) to 100                          |
 /// | `cutmix`                  | 0          | alpha  | 0 (off) to 100                          |
 /// | `mixup_prob`              | 1          |        | 0 to 1                                  |
@@ -237,13 +242,13 @@ impl TrainerConfig {
         self
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
-        in_range("epochs", self.epochs.unwrap_or(1), 1..)?;
-        in_range("batch_size", self.batch_size, 1..)?;
-        in_range("eval_batch_size", self.rows_per_evaluation(), 1..)?;
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        in_range("epochs", self.epochs.unwrap_or(1), 1..=MAX_EPOCHS)?;
+        in_range("batch_size", self.batch_size, 1..=MAX_BATCH)?;
+        in_range("eval_batch_size", self.rows_per_evaluation(), 1..=MAX_BATCH)?;
         above_zero("learning_rate", self.learning_rate)?;
         in_range("modality_dropout", self.modality_dropout, 0.0..1.0)?;
-        in_range("unimodal_loss_weight", self.unimodal_loss_weight, 0.0..=f64::MAX)?;
+        in_range("unimodal_loss_weight", self.unimodal_loss_weight, 0.0..=MAX_WEIGHT)?;
         in_range("mixup", self.mixup, 0.0..=MAX_ALPHA)?;
         in_range("cutmix", self.cutmix, 0.0..=MAX_ALPHA)?;
         in_range("mixup_prob", self.mixup_prob, 0.0..=1.0)?;
@@ -259,7 +264,7 @@ impl TrainerConfig {
         in_range("optimizer.betas[0]", self.optimizer.betas[0], 0.0..1.0)?;
         in_range("optimizer.betas[1]", self.optimizer.betas[1], 0.0..1.0)?;
         above_zero("optimizer.eps", self.optimizer.eps)?;
-        in_range("optimizer.weight_decay", self.optimizer.weight_decay, 0.0..=f64::MAX)?;
+        in_range("optimizer.weight_decay", self.optimizer.weight_decay, 0.0..=MAX_WEIGHT)?;
         self.gradient_clipping
             .clipglobalnorm
             .map_or(Ok(()), |norm| above_zero("gradient_clipping.clipglobalnorm", norm))
@@ -299,7 +304,7 @@ impl TrainerConfig {
 }
 
 fn above_zero(key: &str, value: f64) -> Result<(), ConfigError> {
-    in_range(key, value, (std::ops::Bound::Excluded(0.0), std::ops::Bound::Included(f64::MAX)))
+    in_range(key, value, (std::ops::Bound::Excluded(0.0), std::ops::Bound::Included(MAX_WEIGHT)))
 }
 
 #[cfg(test)]
@@ -318,7 +323,9 @@ mod tests {
     fn a_learning_rate_of_zero_is_refused() {
         let error = read(json!({"learning_rate": 0.0})).unwrap_err();
         assert!(
-            error.to_string().starts_with("`trainer.learning_rate` is 0, but above 0"),
+            error
+                .to_string()
+                .starts_with("`trainer.learning_rate` is 0, but above 0 and at most 1000000"),
             "{error}"
         );
     }

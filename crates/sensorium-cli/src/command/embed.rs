@@ -8,18 +8,20 @@ use sensorium_bundle::{Config, Embedder, Fitted, Predictor};
 use sensorium_core::Seed;
 use sensorium_modality::pipeline::{PipelineLimits, RowFeatures, RowResult};
 use sensorium_model::Embedding;
-use sensorium_table::{OutputCell, OutputType, Table, TableWriter, split};
+use sensorium_table::{OutputCell, OutputType, Table, TableWriter, unsplit};
 use serde_json::{Value, json};
 
 use super::read_config::{assigned, inputs_of, read_written};
 use super::{bundle_path, note, note_left_out, read_table};
 use crate::arguments::{EmbedArguments, OnError};
 use crate::failure::Failure;
+use crate::signals;
 
 /// Rows that are encoded together.
 const BATCH_ROWS: usize = 16;
 
 pub(super) fn run(arguments: &EmbedArguments) -> Result<ExitCode, Failure> {
+    signals::end_cleanly();
     let table = read_table(&arguments.table)?;
     let encoders = Encoders::open(arguments, &table)?;
     let mut output = Output { path: &arguments.output, encoders: &encoders, writer: None };
@@ -50,8 +52,7 @@ impl Encoders {
         let written = assigned(written, &arguments.set)?;
         let seed = Seed::new(arguments.random_seed);
         let config = inputs_of(written, arguments.config.as_deref(), seed, table)?;
-        let splits = split(table, &config.split, seed.derive("split"))?;
-        let fitted = Fitted::fit(&config, table, &splits.train)?;
+        let fitted = Fitted::fit(&config, table, &unsplit(table))?;
         let embedder = Box::new(Embedder::new(&config, fitted.clone())?);
         Ok(Self::Published { config: Box::new(config), fitted: Box::new(fitted), embedder })
     }

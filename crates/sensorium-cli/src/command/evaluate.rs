@@ -9,12 +9,16 @@ use sensorium_table::atomic::write_atomically;
 use sensorium_table::{Table, TableError, parts};
 use sensorium_train::{Readable, report};
 
-use super::{bundle_path, note, note_left_out, print, read_table};
+use super::{bundle_path, note, note_left_out, note_subsets, print, read_table};
 use crate::arguments::{EvaluateArguments, Part};
 use crate::failure::{self, Failure};
-use crate::{remarks, statistics};
+use crate::{remarks, signals, statistics, terminal};
 
 pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
+    signals::end_cleanly();
+    if arguments.output_directory.is_none() {
+        terminal::check_stdout("name a folder with `--output_directory`")?;
+    }
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let table = read_table(&arguments.table)?;
     let chosen = Chosen::of(&predictor, &table, arguments.split)?;
@@ -28,10 +32,11 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
     for remark in remarks::of_unseen(&readable.unseen, config, &rows, "judged") {
         note(&remark);
     }
+    note_subsets(config.input_features.len());
     let statistics = report(&predictor, &source, &readable, &rows)?;
     if let Some(folder) = &arguments.output_directory {
         std::fs::create_dir_all(folder).map_err(|error| failure::output(&error))?;
-        let json = serde_json::to_vec_pretty(&statistics).map_err(|e| failure::output(&e))?;
+        let json = serde_json::to_vec_pretty(&statistics).expect("statistics are JSON");
         write_atomically(&folder.join("test_statistics.json"), &json)?;
     }
     let (judged, all, which) = (rows.len(), table.num_rows(), chosen.which);

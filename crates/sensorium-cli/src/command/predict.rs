@@ -13,9 +13,13 @@ use super::one_row::one_row;
 use super::{bundle_path, note_left_out};
 use crate::arguments::{OnError, PredictArguments};
 use crate::failure::{self, Failure};
-use crate::remarks;
+use crate::{remarks, signals, terminal};
 
 pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
+    signals::end_cleanly();
+    if arguments.output.is_none() {
+        terminal::check_stdout("name a file with `--output`")?;
+    }
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let table = match &arguments.dataset {
         Some(path) => Table::read(path, arguments.media_root.as_deref())?,
@@ -100,9 +104,8 @@ impl Sink {
                 let row =
                     names.iter().zip(cells).map(|((name, _), cell)| (name.clone(), json(cell)));
                 let row: serde_json::Map<String, serde_json::Value> = row.collect();
-                serde_json::to_writer(&mut *lines, &row)
-                    .map_err(|error| failure::output(&error))?;
-                lines.write_all(b"\n").map_err(|error| failure::output(&error))
+                let line = serde_json::Value::Object(row);
+                writeln!(lines, "{line}").map_err(|error| failure::output(&error))
             }
         }
     }

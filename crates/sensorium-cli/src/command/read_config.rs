@@ -1,14 +1,17 @@
 //! The config that a command is given.
 
-use std::fs;
 use std::path::Path;
 
 use sensorium_bundle::{BundleError, Config, config};
 use sensorium_core::Seed;
 use sensorium_table::Table;
+use sensorium_table::regular::read_text_within;
 use serde_json::Value;
 
 use crate::failure::Failure;
+
+/// The largest config that is read, in bytes.
+const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
 /// Reads and resolves a config, with what `--set` says laid over it.
 pub(super) fn read_config(
@@ -23,7 +26,7 @@ pub(super) fn read_config(
 
 /// A config as it is written.
 pub(super) fn read_written(path: &Path) -> Result<Value, Failure> {
-    let text = fs::read_to_string(path)
+    let text = read_text_within(path, MAX_CONFIG_BYTES)
         .map_err(|source| BundleError::Read { path: path.to_owned(), source })?;
     config::parse_yaml(&text).map_err(|error| in_file(error, path))
 }

@@ -9,17 +9,17 @@ use sensorium_core::Seed;
 use sensorium_metrics::Statistics;
 use sensorium_modality::pipeline::DEFAULT_CACHE_BYTES;
 use sensorium_train::{
-    Begin, Checkpoint, EpochTime, FrozenInputs, History, Outcome, Plan, Readable, RunFolder,
-    RunIdentity, Training, report,
+    Begin, Checkpoint, Earlier, EpochTime, FrozenInputs, History, Outcome, Plan, Readable,
+    RunFolder, RunIdentity, TrainError, Training, report,
 };
 use serde_json::{Value, json};
 
 use super::read_config::read_config;
-use super::{INTERRUPTED, note, note_left_out, predict, print, read_table};
+use super::{INTERRUPTED, note, note_left_out, note_subsets, predict, print, read_table};
 use crate::arguments::TrainArguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::{remarks, statistics};
+use crate::{machine, remarks, statistics};
 
 /// Whether the test rows' predictions are written too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,14 @@ pub(super) fn run(
     let table = read_table(&arguments.table)?;
     let seed = Seed::new(arguments.random_seed);
     let config = read_config(&arguments.config, &arguments.set, seed, &table)?;
-    let identity = RunIdentity::new(&config, &arguments.table.dataset)?;
     let plan = Plan::new(config, &table)?;
+    if let Some(memory) = machine::memory_bytes() {
+        plan.size.check(memory, "this machine has")?;
+    }
+    let earlier = earlier(arguments)?;
+    if let Some(Earlier::Finished(path)) = &earlier {
+        return finished(&plan, path);
+    }
     let mut progress = Progress::new();
     let cache = arguments.embedding_cache.clone();
     let cache = cache.unwrap_or_else(|| arguments.output_directory.join("embeddings"));
@@ -58,7 +64,8 @@ pub(super) fn run(
             .without(&frozen);
     progress.suspended(|| note_left_out(&readable.left_out));
 
-    let (folder, begin) = folder(arguments)?;
+    let identity = RunIdentity::new(&plan, &arguments.table.dataset, &table)?;
+    let (folder, begin) = folder(arguments, earlier)?;
     let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
     let training = Training::new(&plan, &source, &readable, &checkpoint)?;
     let splits = training.splits();
@@ -89,6 +96,7 @@ pub(super) fn run(
         return Ok(ExitCode::from(INTERRUPTED));
     };
 
+    note_subsets(plan.config.input_features.len());
     let statistics = report(&predictor, &source, &readable, &training.splits().test)?;
     if predictions == Predictions::Write {
         let path = folder.path().join("predictions.parquet");
@@ -101,30 +109,64 @@ pub(super) fn run(
     let shown = statistics::shown(&statistics, predictor.config());
     let remarks = remarks::of_scores(&statistics, predictor.config());
     write_results(&folder, predictor, &history, &statistics)?;
-    print(&format!(
+    let printed = print(&format!(
         "{shown}\n\nbest epoch {} of {}, {seconds:.0} s in all, {:.1} % of the steps waiting for rows,\n\
          written to {}",
         best_epoch + 1,
         history.epochs.len(),
         100.0 * waiting_share(time),
         folder.path().display()
-    ))?;
+    ));
     for remark in &remarks {
         note(remark);
+    }
+    if printed.is_err() {
+        // The same lies in the run's files.
+        note(&format!("could not print the results; they are in {}", folder.path().display()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn folder(arguments: &TrainArguments) -> Result<(RunFolder, Begin), Failure> {
-    let run = format!("{}_{}", arguments.experiment_name, arguments.model_name);
-    let output_directory = &arguments.output_directory;
+/// The run to go on with, where one is asked for.
+fn earlier(arguments: &TrainArguments) -> Result<Option<Earlier>, Failure> {
     if let Some(path) = &arguments.model_resume_path {
-        return Ok((RunFolder::open(path)?, Begin::Resume));
+        return Ok(Some(RunFolder::open(path)?));
     }
     if arguments.resume {
-        return Ok((RunFolder::latest(output_directory, &run)?, Begin::Resume));
+        return Ok(RunFolder::earlier(&arguments.output_directory, &run_name(arguments))?);
     }
-    Ok((RunFolder::create(output_directory, &run)?, Begin::Anew))
+    Ok(None)
+}
+
+fn run_name(arguments: &TrainArguments) -> String {
+    format!("{}_{}", arguments.experiment_name, arguments.model_name)
+}
+
+/// A run that is finished needs nothing more, and a loop that resumes until nothing fails ends.
+fn finished(plan: &Plan, path: &Path) -> Result<ExitCode, Failure> {
+    let bundle = path.join("model.safetensors");
+    if Bundle::open(&bundle)?.config != plan.config {
+        return Err(TrainError::OtherRun { path: bundle, what: "config or seed" }.into());
+    }
+    note(&format!("{} is finished; nothing is left to resume", path.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn folder(
+    arguments: &TrainArguments,
+    earlier: Option<Earlier>,
+) -> Result<(RunFolder, Begin), Failure> {
+    let folder = match earlier {
+        Some(Earlier::Stopped(folder)) => return Ok((folder, Begin::Resume)),
+        Some(Earlier::NeverBegun(folder)) => folder,
+        Some(Earlier::Finished(_)) | None => {
+            RunFolder::create(&arguments.output_directory, &run_name(arguments))?
+        }
+    };
+    if arguments.resume || arguments.model_resume_path.is_some() {
+        note("no checkpoint was written yet; this run starts from the beginning");
+    }
+    Ok((folder, Begin::Anew))
 }
 
 fn announcement(plan: &Plan, training: &Training<'_>, folder: &RunFolder) -> String {

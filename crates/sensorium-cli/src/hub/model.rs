@@ -150,12 +150,12 @@ impl<'a> Model<'a> {
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "this is the command's own output")]
     fn announce(&mut self) {
         if !self.is_announced {
             // The second half is for those who meant a path.
             let (id, endpoint) = (&self.name.id, &self.environment.endpoint);
-            eprintln!("downloading {id} from {endpoint}, as no such path is here");
+            let line = format!("downloading {id} from {endpoint}, as no such path is here");
+            crate::terminal::say(&line);
             self.is_announced = true;
         }
     }

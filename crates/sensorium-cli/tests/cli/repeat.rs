@@ -8,7 +8,7 @@ use crate::small::{Small, TRAIN};
 
 const EPOCHS: &[&str] = &["--set", "trainer.epochs=12"];
 /// Everything that draws at random.
-const AUGMENTED: &[&str] = &[
+pub(crate) const AUGMENTED: &[&str] = &[
     "--set",
     "trainer.epochs=12",
     "--set",
@@ -38,7 +38,7 @@ fn two_runs_with_one_seed_write_the_same_bytes_and_another_seed_does_not() {
 }
 
 /// Starts a run, and gives the signal once its checkpoint has been replaced `times` times.
-fn interrupt(small: &Small, signal: &str, times: usize) -> Option<i32> {
+pub(crate) fn interrupt(small: &Small, signal: &str, times: usize) -> Option<i32> {
     let arguments = [TRAIN, AUGMENTED, &["--model_name", "stopped"]].concat();
     let mut command = small.command(&arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -151,6 +151,15 @@ macro_rules! targets {
                 }
             }
 
+            /// Checks a section that was read from a file, as [`TargetConfig::read`] does.
+            ///
+            /// # Errors
+            ///
+            /// [`ConfigError`] for the first field out of its range.
+            pub fn check(&self) -> Result<(), ConfigError> {
+                match self { $(Self::$target(config) => <$module::$target as Target>::check(config),)+ }
+            }
+
             /// The output's name in a config.
             pub const fn name(&self) -> &'static str {
                 match self { $(Self::$target(_) => $name,)+ }

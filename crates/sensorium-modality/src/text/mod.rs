@@ -72,7 +72,31 @@ impl TryFrom<StoredText> for Text {
     }
 }
 
+/// A text, and its ids where a tokenizer that was trained elsewhere has made them already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodedText {
+    text: String,
+    ids: Option<Vec<u32>>,
+}
+
 impl Text {
+    /// A text as the column's tokenizer reads it.
+    ///
+    /// # Errors
+    ///
+    /// Why a tokenizer that was trained elsewhere does not survive it.
+    pub fn read(&self, text: String) -> Result<DecodedText, String> {
+        let ids = match &self.tokens {
+            Tokens::Words(_) => None,
+            Tokens::HfTokenizer(pretrained) => Some(pretrained.ids(&text)?),
+        };
+        Ok(DecodedText { text, ids })
+    }
+
+    fn words_of(&self, words: &WordIds, text: &str) -> Vec<u32> {
+        words.ids(text, self.max_sequence_length, self.truncation_side)
+    }
+
     /// The words of the train rows, the first of which has id 2; none of a tokenizer that was
     /// trained elsewhere.
     pub fn vocabulary(&self) -> &[String] {
@@ -114,7 +138,7 @@ fn text_of(cell: &Cell<'_>) -> Result<Option<String>, ModalityError> {
 
 impl Modality for Text {
     type Config = TextConfig;
-    type Decoded = String;
+    type Decoded = DecodedText;
     type Augmentation = TextAugmentation;
 
     fn claims(summary: &ColumnSummary) -> Option<String> {
@@ -177,16 +201,22 @@ impl Modality for Text {
         }
     }
 
-    fn decode(&self, cell: &Cell<'_>) -> Result<Option<String>, ModalityError> {
-        text_of(cell)
+    fn decode(&self, cell: &Cell<'_>) -> Result<Option<DecodedText>, ModalityError> {
+        let Some(text) = text_of(cell)? else { return Ok(None) };
+        self.read(text).map(Some).map_err(|got| ModalityError::Decode {
+            at: cell.at().clone(),
+            expected: "a text that the tokenizer reads".to_owned(),
+            got,
+            advice: "change the text, or take another tokenizer; `--on_error skip` leaves the row \
+                     out"
+            .to_owned(),
+        })
     }
 
-    fn features(&self, decoded: &String) -> Features {
-        Features::Tokens(match &self.tokens {
-            Tokens::Words(words) => {
-                words.ids(decoded, self.max_sequence_length, self.truncation_side)
-            }
-            Tokens::HfTokenizer(pretrained) => pretrained.ids(decoded),
+    fn features(&self, decoded: &DecodedText) -> Features {
+        Features::Tokens(match (&self.tokens, &decoded.ids) {
+            (Tokens::Words(words), _) => self.words_of(words, &decoded.text),
+            (Tokens::HfTokenizer(_), ids) => ids.clone().expect("its reading made them"),
         })
     }
 
@@ -194,18 +224,20 @@ impl Modality for Text {
         "token ids"
     }
 
-    fn num_bytes(decoded: &String) -> usize {
-        decoded.len()
+    fn num_bytes(decoded: &DecodedText) -> usize {
+        decoded.text.len() + decoded.ids.as_ref().map_or(0, |ids| size_of_val(ids.as_slice()))
     }
 
     fn augmented(
         &self,
-        decoded: &String,
+        decoded: &DecodedText,
         augmentation: &[TextAugmentation],
         rng: &mut ChaCha8Rng,
     ) -> Features {
         let change = |text: String, entry: &TextAugmentation| entry.as_dyn().apply(&text, rng);
-        self.features(&augmentation.iter().fold(decoded.clone(), change))
+        let changed = augmentation.iter().fold(decoded.text.clone(), change);
+        // A text that the tokenizer survives only as it is stays as it is.
+        self.features(&self.read(changed).unwrap_or_else(|_| decoded.clone()))
     }
 }
 
@@ -229,7 +261,7 @@ mod tests {
     }
 
     fn ids(text: &Text, words: &str) -> Vec<u32> {
-        match text.features(&words.to_owned()) {
+        match text.features(&text.read(words.to_owned()).unwrap()) {
             Features::Tokens(ids) => ids,
             other => panic!("tokens, not {other:?}"),
         }

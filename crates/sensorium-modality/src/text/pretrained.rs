@@ -5,14 +5,12 @@
 //! batches are padded and masked where they are made. Regular expressions run in fancy-regex rather
 //! than Oniguruma, as in the library's build for browsers; one that only Oniguruma reads is refused.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
+use sensorium_table::regular::read_text_within;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokenizers::models::ModelWrapper;
@@ -23,6 +21,11 @@ use tokenizers::{
 use super::config::TruncationSide;
 use super::tokenizer_json;
 use crate::MAX_VOCABULARY;
+use crate::guard::guarded;
+
+/// Texts that every tokenizer has to survive, so that a file which survives none is refused before
+/// any row is read.
+const PROBES: [&str; 7] = ["", " ", "a", "A b", "\u{e9}, 7!", "\u{1f34e} \u{6587}", "a\n\tb  c"];
 
 /// The largest tokenizer file that is read, in bytes; the largest in use have about half of it.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
@@ -67,6 +70,7 @@ impl TryFrom<String> for Pretrained {
         let unknown_id = unknown_id(&tokenizer, &file["model"])?;
         let pretrained =
             Self { json: json.into(), tokenizer: Arc::new(tokenizer), unknown_id, vocabulary_size };
+        pretrained.check_probes()?;
         pretrained.check_special_tokens()?;
         Ok(pretrained)
     }
@@ -81,7 +85,7 @@ impl Pretrained {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let inside = path.join("tokenizer.json");
         let path = if path.is_dir() { &inside } else { path };
-        let json = content(path).map_err(|error| {
+        let json = read_text_within(path, MAX_TOKENIZER_BYTES).map_err(|error| {
             format!("could not read the tokenizer `{}`: {error}", path.display())
         })?;
         Self::try_from(json)
@@ -111,11 +115,16 @@ impl Pretrained {
     }
 
     /// The ids of a text; of one that leaves no token, the unknown token's.
-    pub(super) fn ids(&self, text: &str) -> Vec<u32> {
-        match self.tokenizer.encode_fast(text, true) {
+    ///
+    /// # Errors
+    ///
+    /// What the library's panic said of a text that it does not survive.
+    pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, String> {
+        let encoded = guarded(|| self.tokenizer.encode_fast(text, true));
+        Ok(match encoded.map_err(|said| said.replacen("decoder", "tokenizer", 1))? {
             Ok(encoding) if !encoding.is_empty() => encoding.get_ids().to_vec(),
             _ => vec![self.unknown_id],
-        }
+        })
     }
 
     pub(super) fn vocabulary_size(&self) -> usize {
@@ -127,9 +136,18 @@ impl Pretrained {
         processor.map_or(0, |processor| processor.added_tokens(false))
     }
 
+    /// Some parts are each right and do not survive any text together, such as a normalizer that
+    /// inserts nothing before a byte-level pre-tokenizer.
+    fn check_probes(&self) -> Result<(), ConfigError> {
+        for probe in PROBES {
+            self.ids(probe).map_err(|said| unread(&format!("of the text {probe:?} {said}")))?;
+        }
+        Ok(())
+    }
+
     /// A post-processor has ids of its own, which it lays round every text.
     fn check_special_tokens(&self) -> Result<(), ConfigError> {
-        let ids = self.ids("");
+        let ids = self.ids("").map_err(|said| unread(&said))?;
         match ids.iter().find(|&&id| id as usize >= self.vocabulary_size) {
             None => Ok(()),
             Some(id) => {
@@ -138,16 +156,6 @@ impl Pretrained {
             }
         }
     }
-}
-
-fn content(path: &Path) -> io::Result<String> {
-    let mut json = String::new();
-    File::open(path)?.take(MAX_TOKENIZER_BYTES + 1).read_to_string(&mut json)?;
-    if json.len() as u64 > MAX_TOKENIZER_BYTES {
-        let problem = format!("it has more than {MAX_TOKENIZER_BYTES} bytes");
-        return Err(io::Error::other(problem));
-    }
-    Ok(json)
 }
 
 fn unread(error: &impl ToString) -> ConfigError {
@@ -163,7 +171,7 @@ fn unread(error: &impl ToString) -> ConfigError {
 /// Its readers of parts end in `expect` here and there: what the checks do not know of is refused
 /// too. Nothing that was being built outlives the panic.
 fn parsed(json: &str) -> Result<Tokenizer, ConfigError> {
-    match catch_unwind(|| json.parse::<Tokenizer>()) {
+    match guarded(|| json.parse::<Tokenizer>()) {
         Ok(tokenizer) => tokenizer.map_err(|error| unread(&error)),
         Err(_) => Err(unread(&"its parts contradict each other")),
     }
@@ -252,7 +260,7 @@ mod tests {
                         // Every text has one token at least here.
                         expected.push(cut.unknown_id);
                     }
-                    let actual = cut.ids(text);
+                    let actual = cut.ids(text).unwrap();
                     others += u32::from(actual != expected);
                     assert_eq!(actual, expected, "{}: {text:?}", folder.display());
                 }
@@ -274,15 +282,15 @@ mod tests {
                 "max_sequence_length": 4,
             });
             let fitted = table.fit::<Text>(&config::read(section).unwrap()).unwrap();
-            let Features::Tokens(ids) = fitted.features(&"a red apple, a bowl".to_owned()) else {
-                panic!("{fitted:?}")
-            };
+            let bowl = fitted.read("a red apple, a bowl".to_owned()).unwrap();
+            let Features::Tokens(ids) = fitted.features(&bowl) else { panic!("{fitted:?}") };
             assert_eq!(ids.len(), 4);
             // The bundle holds the tokenizer: nothing else is read again.
             let stored = serde_json::to_string(&fitted).unwrap();
             let loaded: Text = serde_json::from_str(&stored).unwrap();
             assert_eq!(loaded, fitted);
-            assert_eq!(loaded.features(&"a red apple, a bowl".to_owned()), Features::Tokens(ids));
+            let again = loaded.read("a red apple, a bowl".to_owned()).unwrap();
+            assert_eq!(loaded.features(&again), Features::Tokens(ids));
             assert_eq!(serde_json::to_string(&loaded).unwrap(), stored);
         }
     }
@@ -313,16 +321,17 @@ mod tests {
         for name in ["byte_level_bpe", "unigram_charsmap", "wordpiece"] {
             let pretrained = Pretrained::try_from(golden_file(name)).unwrap();
             let pretrained = pretrained.truncated(16, TruncationSide::Right).unwrap();
-            assert_eq!(pretrained.ids(&"red apple ".repeat(MAX_TEXT_BYTES / 10)).len(), 16);
-            assert!(pretrained.ids(&"x".repeat(MAX_TEXT_BYTES)).len() <= 16);
+            let len = |text: String| pretrained.ids(&text).unwrap().len();
+            assert_eq!(len("red apple ".repeat(MAX_TEXT_BYTES / 10)), 16);
+            assert!(len("x".repeat(MAX_TEXT_BYTES)) <= 16);
         }
     }
 
     #[test]
     fn a_tokenizer_that_leaves_nothing_of_a_text_gives_the_unknown_token() {
         let pretrained = read(&word_level()).unwrap();
-        assert_eq!(pretrained.ids("a b c"), [1, 2, 0]);
-        assert_eq!(pretrained.ids(" "), [0]);
+        assert_eq!(pretrained.ids("a b c").unwrap(), [1, 2, 0]);
+        assert_eq!(pretrained.ids(" ").unwrap(), [0]);
     }
 
     #[test]
@@ -406,12 +415,129 @@ mod tests {
                 }
                 let Ok(damaged) = String::from_utf8(damaged) else { continue };
                 if let Ok(pretrained) = Pretrained::try_from(damaged) {
-                    let ids = pretrained.ids("A red apple 🍎 \0 文");
+                    let ids = pretrained.ids("A red apple 🍎 \0 文").unwrap_or_default();
                     let known = |&id: &u32| (id as usize) < pretrained.vocabulary_size();
                     assert!(ids.iter().all(known), "{name}: {ids:?}");
                 }
             }
         }
+    }
+
+    fn before_bytes(normalizer: &Value) -> Value {
+        let mut file = word_level();
+        file["normalizer"] = normalizer.clone();
+        read(&file).unwrap();
+        file["pre_tokenizer"] = json!({
+            "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true,
+        });
+        file
+    }
+
+    #[test]
+    fn a_normalizer_that_inserts_nothing_before_bytes_is_refused_on_opening() {
+        let refusal = refusal(&before_bytes(&json!({"type": "Prepend", "prepend": ""})));
+        assert!(refusal.contains("of the text \"a\" its tokenizer gave up"), "{refusal}");
+    }
+
+    /// It survives every probe, and then one text in the table is not survived.
+    #[test]
+    fn a_text_that_the_library_does_not_survive_is_its_rows_error() {
+        let empty = json!({"type": "Replace", "pattern": {"Regex": "x*"}, "content": ""});
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokenizer.json");
+        std::fs::write(&path, before_bytes(&empty).to_string()).unwrap();
+        let table = SmallTable::of([text("a b"), text("abc xx"), text("b")]);
+        let section = json!({
+            "tokenizer": "hf_tokenizer",
+            "pretrained_model_name_or_path": path,
+            "max_sequence_length": 9,
+        });
+        let fitted = table.fit::<Text>(&config::read(section).unwrap()).unwrap();
+        let cell = |row| fitted.decode(&table.column().cell(row));
+        let error = cell(1).unwrap_err().to_string();
+        let expected = "row 2 of column `it` is not a text that the tokenizer reads: its tokenizer \
+                        gave up: index out of bounds";
+        assert!(error.starts_with(expected), "{error}");
+        assert!(cell(0).is_ok() && cell(2).is_ok());
+    }
+
+    /// Every normalizer before every pre-tokenizer, on texts from an empty one to emoji: refused on
+    /// opening, a row's error, or ids, but never a panic.
+    #[test]
+    fn no_pair_of_a_normalizer_and_a_pre_tokenizer_panics() {
+        let normalizers = [
+            json!(null),
+            json!({"type": "Lowercase"}),
+            json!({"type": "NFD"}),
+            json!({"type": "NFKC"}),
+            json!({"type": "StripAccents"}),
+            json!({"type": "Nmt"}),
+            json!({"type": "ByteLevel"}),
+            json!({"type": "Prepend", "prepend": ""}),
+            json!({"type": "Prepend", "prepend": "\u{2581}"}),
+            json!({"type": "Strip", "strip_left": true, "strip_right": true}),
+            json!({"type": "Replace", "pattern": {"String": ""}, "content": "y"}),
+            json!({"type": "Replace", "pattern": {"Regex": "x*"}, "content": ""}),
+            json!({"type": "Replace", "pattern": {"Regex": "(?=b)"}, "content": "zz"}),
+            json!({"type": "Replace", "pattern": {"Regex": "^"}, "content": ""}),
+            json!({
+                "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+                "strip_accents": null, "lowercase": true,
+            }),
+        ];
+        let pattern = |behavior: &str, regex: &str| {
+            json!({
+                "type": "Split", "pattern": {"Regex": regex}, "behavior": behavior, "invert": false,
+            })
+        };
+        let byte_level = |add: bool, regex: bool| {
+            json!({
+                "type": "ByteLevel", "add_prefix_space": add, "trim_offsets": true,
+                "use_regex": regex,
+            })
+        };
+        let metaspace = json!({"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always", "split": true});
+        let pre_tokenizers = [
+            json!(null),
+            json!({"type": "Whitespace"}),
+            json!({"type": "WhitespaceSplit"}),
+            json!({"type": "BertPreTokenizer"}),
+            json!({"type": "Punctuation", "behavior": "Contiguous"}),
+            json!({"type": "Digits", "individual_digits": true}),
+            json!({"type": "UnicodeScripts"}),
+            json!({"type": "FixedLength", "length": 1}),
+            json!({"type": "CharDelimiterSplit", "delimiter": "b"}),
+            metaspace.clone(),
+            byte_level(true, true),
+            byte_level(false, false),
+            pattern("MergedWithNext", "x*"),
+            pattern("Removed", ""),
+            json!({"type": "Sequence", "pretokenizers": [metaspace, byte_level(true, false)]}),
+        ];
+        let (mut read_files, mut refused) = (0, 0);
+        for normalizer in &normalizers {
+            for pre_tokenizer in &pre_tokenizers {
+                let mut file = word_level();
+                file["normalizer"] = normalizer.clone();
+                file["pre_tokenizer"] = pre_tokenizer.clone();
+                let Ok(pretrained) = read(&file) else {
+                    refused += 1;
+                    continue;
+                };
+                read_files += 1;
+                for text in [
+                    "",
+                    "b",
+                    "xxb \u{301}",
+                    "\0",
+                    "A\u{e9}\u{1f469}\u{200d}\u{1f680}",
+                    " \u{2581} b b",
+                ] {
+                    drop(pretrained.ids(text));
+                }
+            }
+        }
+        assert!(read_files > 150 && refused >= 2, "{read_files} read, {refused} refused");
     }
 
     #[test]

@@ -195,7 +195,7 @@ mod tests {
         let extent = read::<Extent>(json!("wide")).unwrap_err().to_string();
         assert_eq!(
             extent,
-            "the config is string \"wide\", but a number or [height, width] was expected"
+            "the config is the text \"wide\", but a number or [height, width] was expected"
         );
         assert!(read::<Extent>(json!([1])).is_err() && read::<Extent>(json!([1, 2, 3])).is_err());
         let padding = read::<Padding>(json!("sane")).unwrap_err().to_string();

@@ -162,7 +162,8 @@ impl fmt::Display for Part {
     }
 }
 
-/// The rows that a model may be fitted on. Only [`split`] makes one.
+/// The rows that a model may be fitted on. Only [`split`] makes one, and [`unsplit`] where nothing is
+/// judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainRows(Vec<usize>);
 
@@ -197,6 +198,12 @@ pub struct Splits {
 /// [`TableError`] where the column does not exist or holds an unknown split.
 pub fn parts(table: &Table, config: &SplitConfig, seed: Seed) -> Result<Vec<Part>, TableError> {
     config.assign(table, seed.derive("split"))
+}
+
+/// All rows of a table that is read and not learned from, such as one that published encoders encode:
+/// none is held back, so that a table of one row is enough.
+pub fn unsplit(table: &Table) -> TrainRows {
+    TrainRows((0..table.num_rows()).collect())
 }
 
 /// Splits a table's rows to train on them.

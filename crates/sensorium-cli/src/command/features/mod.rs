@@ -18,6 +18,7 @@ use super::read_config::read_config;
 use super::{bundle_path, print};
 use crate::arguments::FeaturesArguments;
 use crate::failure::Failure;
+use crate::signals;
 use arrays::Arrays;
 use plot::Plots;
 use summary::Summary;
@@ -26,6 +27,7 @@ use summary::Summary;
 const BATCH: usize = 32;
 
 pub(super) fn run(arguments: &FeaturesArguments) -> Result<ExitCode, Failure> {
+    signals::end_cleanly();
     let table = match &arguments.dataset {
         Some(path) => Some(Table::read(path, arguments.media_root.as_deref())?),
         None => None,

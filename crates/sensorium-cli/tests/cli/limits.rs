@@ -1,0 +1,69 @@
+//! Sizes and files beyond a stated limit: refused before memory is taken for them.
+
+use crate::small::{Small, TRAIN};
+
+fn refused(small: &Small, set: &[&str]) -> String {
+    let set = set.iter().flat_map(|key| ["--set", key]);
+    let errors = small.refused(&TRAIN.iter().copied().chain(set).collect::<Vec<_>>());
+    assert!(!small.path("results").exists(), "something was written: {errors}");
+    errors
+}
+
+#[test]
+fn a_model_that_no_machine_holds_is_refused_by_the_key_that_makes_it_large() {
+    let small = Small::of_rows(48);
+    let check = |set: &[&str], key: &str| {
+        let errors = refused(&small, set);
+        assert!(errors.contains(&format!("`{key}`: the model would have")), "{errors}");
+        assert!(errors.contains("GiB in training, but the limit is 64.0 GiB"), "{errors}");
+        assert!(errors.contains(&format!("hint: lower `{key}`")), "{errors}");
+    };
+    check(&["combiner.hidden_size=65536"], "combiner.hidden_size");
+    let channels = "input_features.0.encoder.out_channels=65536";
+    check(&[channels], "input_features[0].encoder.out_channels");
+    let text = "input_features.1.encoder={type: transformer, hidden_size: 65536}";
+    check(&[text], "input_features[1].encoder.hidden_size");
+    let layers = vec!["{output_size: 65536}"; 64].join(", ");
+    let layers = format!("combiner={{type: concat, fc_layers: [{layers}]}}");
+    check(&[&layers], "combiner.fc_layers[63].output_size");
+}
+
+#[cfg(unix)]
+#[test]
+fn endless_files_and_pipes_are_refused_by_their_kind() {
+    let small = Small::of_rows(48);
+    let pipe = small.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in ["/dev/zero", "pipe"] {
+        let config = ["train", "--config", path, "--dataset", "table.csv"];
+        let errors = small.refused(&config);
+        assert!(errors.contains("it is a device or a pipe, not a regular file"), "{errors}");
+        let bundle = ["predict", "--model_path", path, "--dataset", "table.csv"];
+        let errors = small.refused(&bundle);
+        assert!(errors.contains("it is a device or a pipe, not a regular file"), "{errors}");
+        let keys = format!(
+            "input_features.1.preprocessing={{tokenizer: hf_tokenizer, \
+             pretrained_model_name_or_path: {path}}}"
+        );
+        let errors = refused(&small, &[&keys]);
+        assert!(errors.contains("it is a device or a pipe, not a regular file"), "{errors}");
+    }
+}
+
+#[test]
+fn an_enormous_config_and_bundle_are_refused_unread() {
+    let small = Small::of_rows(48);
+    for name in ["config.yaml", "model.safetensors"] {
+        let file = std::fs::File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(small.path(name));
+        file.unwrap().set_len(100 << 30).unwrap();
+    }
+    let errors = small.refused(TRAIN);
+    assert!(errors.contains("107374182400 bytes, but at most 4194304 are read"), "{errors}");
+    let errors =
+        small.refused(&["predict", "--model_path", "model.safetensors", "--dataset", "table.csv"]);
+    assert!(errors.contains("107374182400 bytes, but at most 68719476736 are read"), "{errors}");
+}
