@@ -1,10 +1,10 @@
 //! How a failure is told: what, why, and what to do about it.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use sensorium_core::Hint;
+use sensorium_core::text::printable;
+use sensorium_core::{Hint, with_causes};
 
 /// What the command could not do.
 #[derive(Debug)]
@@ -29,9 +29,9 @@ impl Failure {
 
     #[expect(clippy::print_stderr, reason = "this is the command's own output")]
     pub(crate) fn print(self) -> ExitCode {
-        eprintln!("error: {}", self.message);
+        eprintln!("error: {}", printable(&self.message));
         if let Some(hint) = self.hint {
-            eprintln!("hint: {hint}");
+            eprintln!("hint: {}", printable(&hint));
         }
         ExitCode::from(REFUSED)
     }
@@ -39,13 +39,7 @@ impl Failure {
 
 impl<E: Hint> From<E> for Failure {
     fn from(error: E) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let _ = write!(message, ": {error}");
-            cause = error.source();
-        }
-        Self { message, hint: error.hint() }
+        Self { message: with_causes(&error), hint: error.hint() }
     }
 }
 

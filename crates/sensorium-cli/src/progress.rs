@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use sensorium_core::text::printable;
 use sensorium_train::{Embedded, EpochRecord, EpochTime, Event, Observer};
 
 /// How often a plain line is printed within an epoch.
@@ -61,7 +62,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
-            bar.set_message(format!("encoding {input}"));
+            bar.set_message(format!("encoding {}", printable(input)));
         } else if self.last_line.elapsed() > LINE_EVERY {
             self.line(&format!("encoding {input}  {done}/{total}"));
         }
@@ -112,6 +113,7 @@ impl Progress {
 
     #[expect(clippy::print_stderr, reason = "this is the command's own output")]
     fn line(&mut self, text: &str) {
+        let text = printable(text);
         match &self.bar {
             Some(bar) => bar.println(text),
             None => eprintln!("{text}"),

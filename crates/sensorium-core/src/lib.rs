@@ -7,9 +7,10 @@ mod error;
 mod name;
 mod seed;
 mod shape;
+pub mod text;
 
 pub use config::ConfigError;
-pub use error::{Hint, nearest};
+pub use error::{Hint, nearest, with_causes};
 pub use name::{CellRef, ColumnName};
 pub use seed::Seed;
 pub use shape::{FeatureShape, Layout};

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use sensorium_core::CellRef;
 
-use crate::storage::{Held, Storage};
-use crate::{Table, TableError, media};
+use crate::storage::Held;
+use crate::{Column, TableError, media};
 
 /// What a cell holds. An empty cell is a missing cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,18 +28,26 @@ pub enum Value {
 #[derive(Clone, Debug)]
 pub struct Cell<'a> {
     at: CellRef,
-    table: &'a Table,
-    column: &'a Storage,
+    column: Column<'a>,
 }
 
 impl<'a> Cell<'a> {
-    pub(crate) fn new(at: CellRef, table: &'a Table, column: &'a Storage) -> Self {
-        Self { at, table, column }
+    pub(crate) fn new(at: CellRef, column: Column<'a>) -> Self {
+        Self { at, column }
     }
 
     /// The cell's place.
     pub fn at(&self) -> &CellRef {
         &self.at
+    }
+
+    /// The cell's place, with the file that it names where it holds a text: for errors about what is
+    /// in the file.
+    pub fn media_at(&self) -> CellRef {
+        match self.held() {
+            Held::Text(path) => self.at.clone().naming(path),
+            _ => self.at.clone(),
+        }
     }
 
     /// Whether the cell holds nothing.
@@ -52,9 +60,10 @@ impl<'a> Cell<'a> {
     ///
     /// # Errors
     ///
-    /// [`TableError::NotText`] where the cell holds bytes.
+    /// [`TableError::NotText`] where the cell holds bytes, [`TableError::Row`] where the reader
+    /// refused its row.
     pub fn text(&self) -> Result<Option<Cow<'a, str>>, TableError> {
-        match self.held() {
+        match self.read()? {
             Held::Missing => Ok(None),
             held => match held.as_text() {
                 Some(text) => Ok(Some(text)),
@@ -70,9 +79,9 @@ impl<'a> Cell<'a> {
     /// # Errors
     ///
     /// [`TableError::NotNumber`] where the cell is not a number, [`TableError::NotFinite`] where it
-    /// is NaN or infinite.
+    /// is NaN or infinite, [`TableError::Row`] where the reader refused its row.
     pub fn number(&self) -> Result<Option<f64>, TableError> {
-        let held = self.held();
+        let held = self.read()?;
         if held == Held::Missing {
             return Ok(None);
         }
@@ -92,10 +101,10 @@ impl<'a> Cell<'a> {
     /// # Errors
     ///
     /// [`TableError`] where a path leaves the media root or cannot be read, where the file is empty
-    /// or larger than `max_bytes`.
+    /// or larger than `max_bytes`, or where the reader refused the row.
     pub fn media(&self, max_bytes: u64) -> Result<Option<Vec<u8>>, TableError> {
-        let (table, at) = (self.table, &self.at);
-        match self.held() {
+        let (table, at) = (self.column.table(), &self.at);
+        match self.read()? {
             Held::Missing => Ok(None),
             Held::Text(path) => media::read(&table.folders, at, path, max_bytes).map(Some),
             Held::Bytes(bytes) => {
@@ -112,7 +121,13 @@ impl<'a> Cell<'a> {
     }
 
     pub(crate) fn held(&self) -> Held<'a> {
-        self.column.get(self.at.row)
+        self.column.held(self.at.row)
+    }
+
+    /// What the cell holds, or why its row cannot be read.
+    fn read(&self) -> Result<Held<'a>, TableError> {
+        self.column.table().check_row(self.at.row)?;
+        Ok(self.held())
     }
 }
 
@@ -123,6 +138,7 @@ mod tests {
     use sensorium_core::{ColumnName, Hint};
 
     use super::*;
+    use crate::Table;
 
     fn table(values: Vec<Value>) -> Table {
         let rows = values.into_iter().map(|value| vec![value]).collect();
@@ -197,6 +213,21 @@ mod tests {
         );
         let hint = cells(&table)[0].number().unwrap_err().hint();
         assert_eq!(hint.unwrap(), "correct the cell, or declare the column as category or text");
+    }
+
+    #[test]
+    fn a_number_with_marks_between_its_digits_is_told_how_to_be_written() {
+        let hint = |text: &str| {
+            let table = table(vec![Value::Text(text.to_owned())]);
+            cells(&table)[0].number().unwrap_err().hint().unwrap()
+        };
+        for text in ["1,000", "-1,234,567.5", "1.234.567", "1 234,5", "1'000", "1_000", "3,5"] {
+            assert!(hint(text).contains("marks between thousands"), "{text}");
+            assert!(hint(text).contains("`--decimal ,`"), "{text}");
+        }
+        for text in ["red", "1,000 km", ", ", "12a", "2024-01-31"] {
+            assert!(hint(text).starts_with("correct the cell"), "{text}");
+        }
     }
 
     #[test]

@@ -8,10 +8,14 @@
 //! memory does not grow with them.
 
 pub mod atomic;
+mod bad_row;
+mod beneath;
 mod cell;
 mod error;
 mod limits;
 mod media;
+mod open;
+mod options;
 mod read;
 mod split;
 mod storage;
@@ -19,12 +23,14 @@ mod summary;
 mod table;
 mod write;
 
+pub use bad_row::{BadRow, OnBadRow};
 pub use cell::{Cell, Value};
 pub use error::TableError;
 pub use limits::{
-    MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_TEXT_BYTES,
-    MAX_TEXT_BYTES,
+    MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_EXPANSION,
+    MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES,
 };
+pub use options::ReadOptions;
 pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, split};
 pub use storage::PhysicalType;
 pub use summary::{ColumnSummary, MAX_DISTINCT, MAX_EXAMPLES};

@@ -16,8 +16,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use sensorium_bundle::config::InputFeature;
 use sensorium_bundle::sealed::{self, Kind};
 use sensorium_bundle::{BundleError, Fitted};
-use sensorium_modality::Features;
 use sensorium_modality::pipeline::{Embeddings, FeatureSource, PipelineLimits, RowResult};
+use sensorium_modality::{Features, LeftOutRow};
 use sensorium_model::pretrained::Published;
 use sensorium_model::{Embedding, FeatureBatch, Model};
 use sensorium_table::{Column, Table};
@@ -43,7 +43,7 @@ pub struct FrozenInputs {
     /// One entry for each input; `None` for those that are encoded in every epoch.
     by_input: Vec<Option<Embeddings>>,
     /// The rows that cannot be read, and why.
-    pub(crate) left_out: BTreeMap<usize, String>,
+    pub(crate) left_out: BTreeMap<usize, LeftOutRow>,
 }
 
 /// How the embeddings of one input came to be.

@@ -8,20 +8,21 @@ use sensorium_table::atomic::write_atomically;
 use sensorium_table::{Table, split};
 use sensorium_train::{Readable, report};
 
-use super::{bundle_path, note_left_out, print, read_table};
+use super::{bundle_path, left_out, print, read_table};
 use crate::arguments::{EvaluateArguments, Part};
 use crate::failure::{self, Failure};
 use crate::statistics;
 
 pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
-    let table = read_table(&arguments.table)?;
+    let table = read_table(&arguments.table, arguments.on_error.on_error)?;
     let rows = rows(&predictor, &table, arguments.split)?;
     let source = predictor.features(&table)?.with_cache(table.num_rows(), DEFAULT_CACHE_BYTES);
     let on_error = arguments.on_error.on_error.into();
     let (config, fitted) = (predictor.config(), predictor.fitted());
     let readable = Readable::read(config, fitted, (&table, &source), &rows, on_error)?;
-    note_left_out(&readable.left_out);
+    let list = arguments.output_directory.as_ref().map(|folder| folder.join(left_out::FILE));
+    left_out::tell(&readable.left_out, list.as_deref());
     let rows: Vec<usize> =
         rows.into_iter().filter(|row| !readable.left_out.contains_key(row)).collect();
     let statistics = report(&predictor, &source, &readable, &rows)?;
@@ -29,6 +30,8 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
         std::fs::create_dir_all(folder).map_err(|error| failure::output(&error))?;
         let json = serde_json::to_vec_pretty(&statistics).map_err(|e| failure::output(&e))?;
         write_atomically(&folder.join("test_statistics.json"), &json)?;
+        let file = folder.join(left_out::FILE);
+        left_out::write(&file, &readable.left_out, arguments.on_error.on_error)?;
     }
     print(&statistics::shown(&statistics, predictor.config()))?;
     Ok(ExitCode::SUCCESS)

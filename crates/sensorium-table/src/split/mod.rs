@@ -176,7 +176,7 @@ pub struct Splits {
     pub test: Vec<usize>,
 }
 
-/// Splits a table's rows.
+/// Splits a table's rows; those that the reader refused are in no part.
 ///
 /// # Errors
 ///
@@ -184,7 +184,9 @@ pub struct Splits {
 pub fn split(table: &Table, config: &SplitConfig, seed: Seed) -> Result<Splits, TableError> {
     let parts = config.assign(table, seed.derive("split"))?;
     let rows_of = |part| -> Vec<usize> {
-        parts.iter().enumerate().filter_map(|(row, its)| (*its == part).then_some(row)).collect()
+        let rows =
+            parts.iter().enumerate().filter(|(row, its)| **its == part && !table.is_bad(*row));
+        rows.map(|(row, _)| row).collect()
     };
     let [train, validation, test] = Part::ALL.map(rows_of);
     let sizes = [train.len(), validation.len(), test.len()];
@@ -204,7 +206,7 @@ fn rows_by_value(
     num_rows: usize,
 ) -> Result<BTreeMap<String, Vec<usize>>, TableError> {
     let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for row in 0..num_rows {
+    for row in (0..num_rows).filter(|row| !column.table().is_bad(*row)) {
         let value = column.cell(row).text()?.unwrap_or_default().into_owned();
         rows.entry(value).or_default().push(row);
     }
