@@ -49,7 +49,9 @@ fn read_table_at(
     let media_root = media_root.map(Path::to_owned);
     let options = ReadOptions { media_root, on_bad_row: on_error.into() };
     let table = Table::read_with(path, &options)?;
-    table.remarks().iter().for_each(|remark| note(remark));
+    for remark in table.remarks() {
+        note(remark);
+    }
     Ok(table)
 }
 

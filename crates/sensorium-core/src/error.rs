@@ -66,13 +66,14 @@ mod tests {
         assert_eq!(nearest("shrot", [other.as_str(), "short"]), Some("short"));
     }
 
+    #[derive(Debug, thiserror::Error)]
+    #[error("could not read")]
+    struct Outer(#[source] std::io::Error);
+
     #[test]
     fn causes_follow_the_error() {
         let error = std::io::Error::other(std::io::Error::other("the disk is full"));
         assert_eq!(with_causes(&error), "the disk is full");
-        #[derive(Debug, thiserror::Error)]
-        #[error("could not read")]
-        struct Outer(#[source] std::io::Error);
         assert_eq!(with_causes(&Outer(error)), "could not read: the disk is full");
     }
 }

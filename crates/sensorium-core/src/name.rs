@@ -51,7 +51,7 @@ pub struct CellRef {
     /// The cell's column.
     pub column: ColumnName,
     /// The file that the cell names, where it names one and that matters.
-    pub file: Option<String>,
+    pub file: Option<Box<str>>,
 }
 
 impl CellRef {
@@ -63,7 +63,7 @@ impl CellRef {
     /// The same cell with the file that it names.
     #[must_use]
     pub fn naming(self, file: &str) -> Self {
-        Self { file: Some(file.to_owned()), ..self }
+        Self { file: Some(file.into()), ..self }
     }
 }
 

@@ -88,7 +88,8 @@ fn folder_flags() -> rustix::fs::OFlags {
     through | OFlags::DIRECTORY | OFlags::CLOEXEC
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::io::Read;

@@ -178,9 +178,9 @@ pub enum TableError {
         /// The path as written.
         got: String,
         /// Where it leads.
-        resolved: PathBuf,
+        resolved: Box<Path>,
         /// The folder it may not leave.
-        root: PathBuf,
+        root: Box<Path>,
     },
     /// A path at which there is nothing.
     #[error("{at} names `{got}`, but there is no file `{}`", shown_path(.sought))]

@@ -103,7 +103,7 @@ fn resolve(folders: &Folders, at: &CellRef, path: &str) -> Result<PathBuf, Table
         Ok(inside) if inside.as_os_str().is_empty() => Err(not_file(at, path, "a folder")),
         Ok(inside) => Ok(inside.to_owned()),
         Err(_) => {
-            let root = folders.root.clone();
+            let (resolved, root) = (resolved.into(), folders.root.as_path().into());
             Err(TableError::OutsideMediaRoot { at: at.clone(), got: shown(path), resolved, root })
         }
     }

@@ -170,7 +170,9 @@ impl<'a> Reading<'a> {
         for (bytes, name) in record.iter().zip(&self.names) {
             place.check_text(bytes, name)?;
         }
-        quoted.iter().for_each(|cell| self.oddities.add(*cell));
+        for cell in quoted {
+            self.oddities.add(*cell);
+        }
         let path = self.path;
         let checked = self.table.check_rows(self.num_rows + 1);
         checked.map_err(|error| refused(error, path, || place.name()))?;
