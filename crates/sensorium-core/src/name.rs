@@ -50,9 +50,13 @@ pub struct CellRef {
     pub row: usize,
     /// The cell's column.
     pub column: ColumnName,
-    /// The file that the cell names, where it names one and that matters.
-    pub file: Option<Box<str>>,
+    /// One word wide: errors hold a cell, and they are handed through everywhere.
+    file: Option<Box<NamedFile>>,
 }
+
+/// The file that a cell names, where it names one and that matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct NamedFile(String);
 
 impl CellRef {
     /// The cell at `row` (from 0) of `column`.
@@ -63,7 +67,7 @@ impl CellRef {
     /// The same cell with the file that it names.
     #[must_use]
     pub fn naming(self, file: &str) -> Self {
-        Self { file: Some(file.into()), ..self }
+        Self { file: Some(Box::new(NamedFile(file.to_owned()))), ..self }
     }
 }
 
@@ -72,7 +76,7 @@ impl fmt::Display for CellRef {
         write!(f, "row {} of column `{}`", self.row + 1, self.column.shown())?;
         match &self.file {
             // Longer than other values: the end of a path says the most.
-            Some(file) => write!(f, " (`{}`)", shown_up_to(file, 200)),
+            Some(file) => write!(f, " (`{}`)", shown_up_to(&file.0, 200)),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use sensorium_bundle::{Prediction, Predictor, RowPrediction};
+use sensorium_core::text;
 use sensorium_modality::LeftOutRow;
 use sensorium_table::{OutputCell, OutputType, Table, TableWriter};
 
@@ -48,7 +49,8 @@ fn print_row(predictor: &Predictor, table: &Table) -> Result<ExitCode, Failure> 
     let outputs = predictor.config().output_features.iter().zip(&predictor.fitted().targets);
     for prediction in predictor.predict(table)? {
         for ((feature, target), prediction) in outputs.clone().zip(&prediction) {
-            super::print(&format!("{}\n{}", feature.name, shown(prediction, target.classes())))?;
+            let name = feature.name.shown();
+            super::print(&format!("{name}\n{}", shown(prediction, target.classes())))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -66,7 +68,8 @@ fn shown(prediction: &Prediction, classes: &[String]) -> String {
         }
     };
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let lines = classes.iter().take(SHOWN).map(|(class, p)| format!("  {p:.3}  {class}"));
+    let lines =
+        classes.iter().take(SHOWN).map(|(class, p)| format!("  {p:.3}  {}", text::shown(class)));
     lines.collect::<Vec<_>>().join("\n")
 }
 

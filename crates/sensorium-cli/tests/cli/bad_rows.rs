@@ -146,8 +146,8 @@ fn described(small: &Small, table: &str) -> std::process::Output {
 #[test]
 fn a_small_table_is_described_or_refused_within_two_gigabytes() {
     let small = Small::empty();
-    let wide: String = (0..30_000).map(|row| format!("{{\"k{}\":1}}\n", row % 9_000)).collect();
-    small.write("wide.jsonl", wide);
+    let line = |row: usize| format!("{{\"k{}\":1}}\n", row % 9_000);
+    small.write("wide.jsonl", (0..30_000).map(line).collect::<Vec<_>>().concat());
     small.write("long.csv", format!("img,{}\na.png,x\n", "n".repeat(1_000_000)));
     let header: Vec<String> = (0..9_999).map(|column| column.to_string()).collect();
     let row = ",".repeat(9_998);

@@ -84,9 +84,20 @@ impl QuoteWatch {
             bytes = text;
         }
         for &byte in bytes {
-            self.step(byte);
+            if !self.changes_nothing(byte) {
+                self.step(byte);
+            }
             self.offset += 1;
             self.line += u64::from(byte == b'\n');
+        }
+    }
+
+    /// Whether a byte is one of the many inside a cell.
+    fn changes_nothing(&self, byte: u8) -> bool {
+        match self.state {
+            State::Plain => !matches!(byte, b'\n' | b'\r') && byte != self.separator,
+            State::Quoted(_) => !matches!(byte, b'"' | b'\n') && byte != self.separator,
+            State::Start | State::Mark(_) | State::After(_) => false,
         }
     }
 
