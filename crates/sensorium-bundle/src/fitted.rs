@@ -115,7 +115,7 @@ impl Fitted {
     ///
     /// [`ConfigError`] where a component cannot be built for these features.
     pub fn model_size(&self, config: &Config) -> Result<ModelSize, ConfigError> {
-        let spec = config.model_spec(self);
+        let spec = config.model_spec(self)?;
         Ok(ModelSize::of(&Model::unloaded(&spec, &Device::flex())?, &spec))
     }
 

@@ -48,7 +48,7 @@ pub(crate) enum OnError {
     /// Stop, naming the row
     #[default]
     Stop,
-    /// Leave the row out, and list it
+    /// Leave the row out, and list it with the reason in `left_out.jsonl`
     Skip,
 }
 
@@ -186,6 +186,8 @@ pub(crate) struct FeaturesArguments {
     /// Where a PNG of every picture and spectrogram goes [default: nowhere]
     #[arg(long, value_name = "DIR")]
     pub(crate) plot: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) on_error: OnErrorArgument,
 }
 
 #[derive(Debug, Args)]

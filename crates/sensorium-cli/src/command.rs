@@ -5,6 +5,7 @@ mod describe;
 mod embed;
 mod evaluate;
 mod features;
+mod left_out;
 mod one_row;
 mod predict;
 mod read_config;
@@ -13,7 +14,7 @@ mod train;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sensorium_table::Table;
+use sensorium_table::{OnBadRow, ReadOptions, Table};
 
 use crate::arguments::{Arguments, Command, OnError, TableArguments};
 use crate::failure::Failure;
@@ -35,8 +36,23 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
-fn read_table(arguments: &TableArguments) -> Result<Table, Failure> {
-    Ok(Table::read(&arguments.dataset, arguments.media_root.as_deref())?)
+fn read_table(arguments: &TableArguments, on_error: OnError) -> Result<Table, Failure> {
+    read_table_at(&arguments.dataset, arguments.media_root.as_deref(), on_error)
+}
+
+/// Reads a table, and passes on what its reader remarks.
+fn read_table_at(
+    path: &Path,
+    media_root: Option<&Path>,
+    on_error: OnError,
+) -> Result<Table, Failure> {
+    let media_root = media_root.map(Path::to_owned);
+    let options = ReadOptions { media_root, on_bad_row: on_error.into() };
+    let table = Table::read_with(path, &options)?;
+    for remark in table.remarks() {
+        note(remark);
+    }
+    Ok(table)
 }
 
 /// The bundle's own path, where its run's folder was given.
@@ -49,6 +65,15 @@ impl From<OnError> for sensorium_train::OnError {
         match on_error {
             OnError::Stop => Self::Stop,
             OnError::Skip => Self::Skip,
+        }
+    }
+}
+
+impl From<OnError> for OnBadRow {
+    fn from(on_error: OnError) -> Self {
+        match on_error {
+            OnError::Stop => Self::Refuse,
+            OnError::Skip => Self::LeaveOut,
         }
     }
 }
@@ -70,20 +95,5 @@ fn note_subsets(num_inputs: usize) {
         note(&format!(
             "judging {judged} subsets of {num_inputs} inputs, not every one that there is"
         ));
-    }
-}
-
-/// Lists rows that were left out, the first few in full.
-fn note_left_out(left_out: &std::collections::BTreeMap<usize, String>) {
-    const SHOWN: usize = 10;
-    if left_out.is_empty() {
-        return;
-    }
-    note(&format!("{} rows left out:", left_out.len()));
-    for reason in left_out.values().take(SHOWN) {
-        note(&format!("  {reason}"));
-    }
-    if left_out.len() > SHOWN {
-        note(&format!("  and {} more", left_out.len() - SHOWN));
     }
 }

@@ -1,11 +1,10 @@
 //! How a failure is told: what, why, and what to do about it.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::io;
 use std::process::ExitCode;
 
-use sensorium_core::Hint;
+use sensorium_core::{Hint, with_causes};
 
 use crate::terminal;
 
@@ -46,13 +45,7 @@ impl Failure {
 
 impl<E: Hint> From<E> for Failure {
     fn from(error: E) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let _ = write!(message, ": {error}");
-            cause = error.source();
-        }
-        Self { message, hint: error.hint(), nobody_reads: false }
+        Self { message: with_causes(&error), hint: error.hint(), nobody_reads: false }
     }
 }
 

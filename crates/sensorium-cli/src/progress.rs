@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use sensorium_core::text::printable;
 use sensorium_train::{Embedded, EpochRecord, EpochTime, Event, Observer};
 
 use crate::{signals, terminal};
@@ -63,7 +64,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
-            bar.set_message(format!("encoding {input}"));
+            bar.set_message(format!("encoding {}", printable(input)));
         } else if self.last_line.elapsed() > LINE_EVERY {
             self.line(&format!("encoding {input}  {done}/{total}"));
         }
@@ -114,7 +115,7 @@ impl Progress {
 
     fn line(&mut self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(printable(text)),
             None => terminal::say(text),
         }
         self.last_line = Instant::now();

@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 
+use sensorium_core::text::printable;
+
 use crate::failure::Failure;
 
 /// Says a line on standard error. That nobody reads it, or that it cannot be written, ends nothing.
 pub(crate) fn say(text: &str) {
-    drop(writeln!(io::stderr(), "{text}"));
+    drop(writeln!(io::stderr(), "{}", printable(text)));
 }
 
 /// Writes a line to standard output; a reader that has gone away is no failure.
@@ -16,7 +18,7 @@ pub(crate) fn say(text: &str) {
 /// What the system said where it is full.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout();
-    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+    match writeln!(output, "{}", printable(text)).and_then(|()| output.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

@@ -15,6 +15,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
 
+use crate::text::{self, shown_up_to};
 use crate::{Hint, nearest, plain};
 
 /// What is wrong with a config, and where.
@@ -22,7 +23,7 @@ use crate::{Hint, nearest, plain};
 #[non_exhaustive]
 pub enum ConfigError {
     /// A key that no part reads.
-    #[error("{} has no key `{key}`", place(.at))]
+    #[error("{} has no key `{}`", place(.at), text::shown(.key))]
     UnknownKey {
         /// Path of the section that holds the key.
         at: String,
@@ -32,7 +33,7 @@ pub enum ConfigError {
         valid: Vec<String>,
     },
     /// A name that is not in the list it is chosen from.
-    #[error("{} is `{got}`, which is not one of its values", place(.at))]
+    #[error("{} is `{}`, which is not one of its values", place(.at), text::shown(.got))]
     UnknownValue {
         /// Path of the value.
         at: String,
@@ -50,7 +51,7 @@ pub enum ConfigError {
         key: String,
     },
     /// A value of another type, or outside its range.
-    #[error("{} is {got}, but {expected} was expected", place(.at))]
+    #[error("{} is {}, but {expected} was expected", place(.at), shown_up_to(.got, SHOWN_VALUE))]
     Invalid {
         /// Path of the value.
         at: String,
@@ -71,8 +72,17 @@ pub enum ConfigError {
     },
 }
 
+/// The longest value that an error shows, in characters: a value may be a list.
+const SHOWN_VALUE: usize = 200;
+/// The longest path that an error shows, in characters: it may hold a key that someone wrote.
+const SHOWN_PLACE: usize = 400;
+
 fn place(at: &str) -> String {
-    if at.is_empty() { "the config".to_owned() } else { format!("`{at}`") }
+    if at.is_empty() {
+        "the config".to_owned()
+    } else {
+        format!("`{}`", shown_up_to(at, SHOWN_PLACE))
+    }
 }
 
 impl ConfigError {
@@ -101,7 +111,18 @@ impl ConfigError {
 
     /// A value outside what `expected` says.
     pub fn invalid(at: &str, got: impl Display, expected: impl Display) -> Self {
-        Self::Invalid { at: at.to_owned(), got: got.to_string(), expected: expected.to_string() }
+        let got = shortened(got.to_string());
+        Self::Invalid { at: at.to_owned(), got, expected: expected.to_string() }
+    }
+}
+
+/// A number with its digits cut to those that tell it from others: `1e40`, not 41 digits.
+fn shortened(got: String) -> String {
+    // As long as the largest whole number of 64 bits.
+    const DIGITS: usize = 20;
+    match got.parse::<f64>() {
+        Ok(number) if got.len() > DIGITS && number.is_finite() => format!("{number:e}"),
+        _ => got,
     }
 }
 
@@ -464,6 +485,25 @@ mod tests {
         let error = read::<String>(json!(2020)).unwrap_err();
         assert_eq!(error.to_string(), "the config is 2020, but a text was expected");
         assert_eq!(error.hint().unwrap(), "put it in quotes");
+    }
+
+    #[test]
+    fn no_error_is_longer_than_a_person_reads() {
+        for (got, expected) in
+            [(1e40, "1e40"), (1.0 / 3.0, "0.3333333333333333"), (-1.5e300, "-1.5e300")]
+        {
+            let error = in_range("rate", got, 0.0..=0.1).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("`rate` is {expected}, but 0 to 0.1 was expected")
+            );
+        }
+        let valid = vec!["type".to_owned()];
+        let key = "\u{1b}[2J".repeat(250_000);
+        let error = ConfigError::UnknownKey { at: key.clone(), key, valid };
+        assert!(error.to_string().len() < 4_000);
+        assert!(error.to_string().starts_with("`\\u{1b}[2J\\u{1b}[2J"));
+        assert_eq!(error.hint().unwrap(), "valid: type");
     }
 
     #[test]

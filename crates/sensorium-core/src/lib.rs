@@ -8,9 +8,10 @@ mod name;
 mod plain;
 mod seed;
 mod shape;
+pub mod text;
 
 pub use config::ConfigError;
-pub use error::{Hint, nearest};
+pub use error::{Hint, nearest, with_causes};
 pub use name::{CellRef, ColumnName};
 pub use seed::Seed;
 pub use shape::{FeatureShape, Layout};

@@ -35,7 +35,7 @@ pub enum ModalityError {
         advice: String,
     },
     /// Nothing to fit on.
-    #[error("column `{column}` cannot be fitted: {problem}")]
+    #[error("column `{}` cannot be fitted: {problem}", .column.shown())]
     Fit {
         /// The column.
         column: ColumnName,
@@ -44,6 +44,25 @@ pub enum ModalityError {
         /// What to do about it.
         advice: String,
     },
+}
+
+impl ModalityError {
+    /// The column that the error is about.
+    pub fn column(&self) -> Option<&ColumnName> {
+        match self {
+            Self::Table(error) => error.column(),
+            Self::Decode { at, .. } | Self::TooLarge { at, .. } => Some(&at.column),
+            Self::Fit { column, .. } => Some(column),
+        }
+    }
+
+    /// The line of the table's file that the error is about, from 1, where it is known.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Table(error) => error.line(),
+            _ => None,
+        }
+    }
 }
 
 impl Hint for ModalityError {

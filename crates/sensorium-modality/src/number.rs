@@ -116,7 +116,7 @@ impl Modality for Number {
 
 #[cfg(test)]
 mod tests {
-    use sensorium_core::config;
+    use sensorium_core::{Hint, config};
     use sensorium_table::Value;
     use serde_json::json;
 
@@ -169,5 +169,13 @@ mod tests {
     fn a_column_without_numbers_cannot_be_fitted() {
         let error = SmallTable::of([Value::Missing]).fit::<Number>(&NumberConfig::default());
         assert!(error.unwrap_err().to_string().contains("no train row holds a number"));
+        let thousands = SmallTable::of([text("1,000"), text("2,000")]);
+        let error = thousands.fit::<Number>(&NumberConfig::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column `it` cannot be fitted: no train row holds a number; row 1 of column `it` is \
+             `1,000`, but a number was expected"
+        );
+        assert!(error.hint().unwrap().contains("marks between thousands"));
     }
 }

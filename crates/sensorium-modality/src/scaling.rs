@@ -1,5 +1,6 @@
 //! The scale on which a model sees a column of numbers, and the way back.
 
+use sensorium_core::Hint;
 use sensorium_table::{Cell, Column, TrainRows};
 use serde::{Deserialize, Serialize};
 
@@ -121,9 +122,17 @@ impl Moments {
     ///
     /// [`ModalityError::Fit`] where no cell holds a number, or numbers are too large to average.
     pub(crate) fn of(column: Column<'_>, rows: &TrainRows) -> Result<Self, ModalityError> {
-        let cells = rows.indices().iter().map(|&row| column.cell(row).number());
-        let moments = Self::of_numbers(cells.filter_map(|number| number.ok().flatten()));
+        let mut cells = rows.indices().iter().map(|&row| column.cell(row).number());
+        let moments = Self::of_numbers(cells.clone().filter_map(|number| number.ok().flatten()));
         let problem = if moments.count == 0 {
+            // What stands there instead says more than that there is none.
+            if let Some(error) = cells.find_map(Result::err) {
+                return Err(ModalityError::Fit {
+                    column: column.name().clone(),
+                    problem: format!("no train row holds a number; {error}"),
+                    advice: error.hint().unwrap_or_default(),
+                });
+            }
             "no train row holds a number"
         } else if !(moments.squares.is_finite() && (moments.max - moments.min).is_finite()) {
             "its numbers are too large to average"

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use sensorium_core::CellRef;
 
-use crate::storage::{Held, Storage};
-use crate::{MissingValues, Table, TableError, label_key, media};
+use crate::storage::Held;
+use crate::{Column, TableError, label_key, media};
 
-/// What a cell holds. An empty cell is a missing cell, and so is one that [`MissingValues`] names.
+/// What a cell holds. An empty cell is a missing cell, and so is one that
+/// [`MissingValues`](crate::MissingValues) names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Nothing: a null, or an empty text.
@@ -28,24 +29,26 @@ pub enum Value {
 #[derive(Clone, Debug)]
 pub struct Cell<'a> {
     at: CellRef,
-    table: &'a Table,
-    column: &'a Storage,
-    missing: &'a MissingValues,
+    column: Column<'a>,
 }
 
 impl<'a> Cell<'a> {
-    pub(crate) fn new(
-        at: CellRef,
-        table: &'a Table,
-        column: &'a Storage,
-        missing: &'a MissingValues,
-    ) -> Self {
-        Self { at, table, column, missing }
+    pub(crate) fn new(at: CellRef, column: Column<'a>) -> Self {
+        Self { at, column }
     }
 
     /// The cell's place.
     pub fn at(&self) -> &CellRef {
         &self.at
+    }
+
+    /// The cell's place, with the file that it names where it holds a text: for errors about what is
+    /// in the file.
+    pub fn media_at(&self) -> CellRef {
+        match self.held() {
+            Held::Text(path) => self.at.clone().naming(path),
+            _ => self.at.clone(),
+        }
     }
 
     /// Whether the cell holds nothing.
@@ -58,9 +61,10 @@ impl<'a> Cell<'a> {
     ///
     /// # Errors
     ///
-    /// [`TableError::NotText`] where the cell holds bytes.
+    /// [`TableError::NotText`] where the cell holds bytes, [`TableError::Row`] where the reader
+    /// refused its row.
     pub fn text(&self) -> Result<Option<Cow<'a, str>>, TableError> {
-        match self.held() {
+        match self.read()? {
             Held::Missing => Ok(None),
             held => match held.as_text() {
                 Some(text) => Ok(Some(text)),
@@ -89,9 +93,9 @@ impl<'a> Cell<'a> {
     /// # Errors
     ///
     /// [`TableError::NotNumber`] where the cell is not a number, [`TableError::NotFinite`] where it
-    /// is NaN or infinite.
+    /// is NaN or infinite, [`TableError::Row`] where the reader refused its row.
     pub fn number(&self) -> Result<Option<f64>, TableError> {
-        let held = self.held();
+        let held = self.read()?;
         if held == Held::Missing {
             return Ok(None);
         }
@@ -116,10 +120,10 @@ impl<'a> Cell<'a> {
     /// # Errors
     ///
     /// [`TableError`] where a path leaves the media root or cannot be read, where the file is empty
-    /// or larger than `max_bytes`.
+    /// or larger than `max_bytes`, or where the reader refused the row.
     pub fn media(&self, max_bytes: u64) -> Result<Option<Vec<u8>>, TableError> {
-        let (table, at) = (self.table, &self.at);
-        match self.held() {
+        let (table, at) = (self.column.table(), &self.at);
+        match self.read()? {
             Held::Missing => Ok(None),
             Held::Text(path) => media::read(&table.folders, at, path, max_bytes).map(Some),
             Held::Bytes(bytes) => {
@@ -136,21 +140,13 @@ impl<'a> Cell<'a> {
     }
 
     pub(crate) fn held(&self) -> Held<'a> {
-        match self.column.get(self.at.row) {
-            Held::Text(text) if self.missing.contain(text) => Held::Missing,
-            Held::Number(number) if self.missing.contain_number(number) => Held::Missing,
-            Held::Integer(whole) if self.missing.contain_number(whole as f64) => Held::Missing,
-            held => held,
-        }
+        self.column.held(self.at.row)
     }
 
-    /// The cell's text where it is missing for that word alone.
-    pub(crate) fn missing_word(&self) -> Option<&'a str> {
-        match self.column.get(self.at.row) {
-            Held::Text(text) if self.missing.contain(text) => Some(text.trim()),
-            _ => None,
-        }
-        .filter(|word| !word.is_empty())
+    /// What the cell holds, or why its row cannot be read.
+    fn read(&self) -> Result<Held<'a>, TableError> {
+        self.column.table().check_row(self.at.row)?;
+        Ok(self.held())
     }
 }
 
@@ -161,6 +157,7 @@ mod tests {
     use sensorium_core::{ColumnName, Hint};
 
     use super::*;
+    use crate::Table;
 
     fn table(values: Vec<Value>) -> Table {
         let rows = values.into_iter().map(|value| vec![value]).collect();
@@ -235,6 +232,21 @@ mod tests {
         );
         let hint = cells(&table)[0].number().unwrap_err().hint();
         assert_eq!(hint.unwrap(), "correct the cell, or declare the column as category or text");
+    }
+
+    #[test]
+    fn a_number_with_marks_between_its_digits_is_told_how_to_be_written() {
+        let hint = |text: &str| {
+            let table = table(vec![Value::Text(text.to_owned())]);
+            cells(&table)[0].number().unwrap_err().hint().unwrap()
+        };
+        for text in ["1,000", "-1,234,567.5", "1.234.567", "1 234,5", "1'000", "1_000", "3,5"] {
+            assert!(hint(text).contains("marks between thousands"), "{text}");
+            assert!(hint(text).contains("`--decimal ,`"), "{text}");
+        }
+        for text in ["red", "1,000 km", ", ", "12a", "2024-01-31"] {
+            assert!(hint(text).starts_with("correct the cell"), "{text}");
+        }
     }
 
     #[test]

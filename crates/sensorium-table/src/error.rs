@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use sensorium_core::text::{shown, shown_up_to};
 use sensorium_core::{CellRef, ColumnName, Hint, nearest};
 
-use crate::Part;
+use crate::{BadRow, Part};
 
 /// Why a table, a cell or a split was refused.
 #[derive(Debug, thiserror::Error)]
@@ -39,21 +41,25 @@ pub enum TableError {
         problem: String,
     },
     /// One row of the file is not a row.
-    #[error("row {} (line {line}) of `{}` {got}, but {expected}", .row + 1, .path.display())]
-    Row {
+    #[error(transparent)]
+    Row(Arc<BadRow>),
+    /// A quotation mark of a CSV file is never closed, so that the rest of the file is one cell.
+    #[error(
+        "the quotation mark that opens in line {line} of `{}` is never closed", .path.display()
+    )]
+    UnclosedQuote {
         /// The table's file.
         path: PathBuf,
-        /// Index of the row, from 0; shown counting from 1.
-        row: usize,
-        /// The line of the file that the row starts in, from 1; in CSV that of the empty lines
-        /// before it, if there are any.
+        /// The line of the mark, from 1.
         line: u64,
-        /// What was got, such as `has 3 cells`.
-        got: String,
-        /// What was expected, such as `2 were expected`.
-        expected: String,
-        /// What to do about it.
-        advice: String,
+    },
+    /// The table is a folder, a device or a pipe.
+    #[error("the table `{}` is {kind}, but a file was expected", .path.display())]
+    NotFile {
+        /// What was given.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
     },
     /// The file as a whole is not of the format that its extension says.
     #[error("the table `{}` is damaged or not {format}: {problem}", .path.display())]
@@ -108,13 +114,13 @@ pub enum TableError {
         expected: usize,
     },
     /// Two columns in memory share a name.
-    #[error("the column `{column}` is given twice")]
+    #[error("the column `{}` is given twice", .column.shown())]
     DuplicateColumn {
         /// The name.
         column: ColumnName,
     },
     /// No column of that name.
-    #[error("the table has no column `{column}`")]
+    #[error("the table has no column `{}`", .column.shown())]
     UnknownColumn {
         /// The name that was asked for.
         column: ColumnName,
@@ -122,7 +128,7 @@ pub enum TableError {
         valid: Vec<ColumnName>,
     },
     /// A column whose type cannot be read.
-    #[error("column `{column}` is of the type {kind}, which is not read")]
+    #[error("column `{}` is of the type {kind}, which is not read", .column.shown())]
     UnsupportedColumn {
         /// The column.
         column: ColumnName,
@@ -164,7 +170,7 @@ pub enum TableError {
     /// A path leads out of the media root.
     #[error(
         "{at} names `{got}`, which is `{}`, but a path inside the media root `{}` was expected",
-        .resolved.display(), .root.display()
+        shown_path(.resolved), shown_path(.root)
     )]
     OutsideMediaRoot {
         /// The cell.
@@ -172,12 +178,12 @@ pub enum TableError {
         /// The path as written.
         got: String,
         /// Where it leads.
-        resolved: PathBuf,
+        resolved: Box<Path>,
         /// The folder it may not leave.
-        root: PathBuf,
+        root: Box<Path>,
     },
     /// A path at which there is nothing.
-    #[error("{at} names `{got}`, but there is no file `{}`", .sought.display())]
+    #[error("{at} names `{got}`, but there is no file `{}`", shown_path(.sought))]
     MediaNotFound {
         /// The cell.
         at: CellRef,
@@ -259,6 +265,11 @@ pub enum TableError {
     },
 }
 
+/// A path that a cell had a part in, which can be long and hold anything.
+fn shown_path(path: &Path) -> String {
+    shown_up_to(&path.display().to_string(), 400).into_owned()
+}
+
 fn extension_of(path: &Path) -> String {
     match path.extension() {
         Some(extension) => format!("the extension `{}`", extension.display()),
@@ -266,14 +277,51 @@ fn extension_of(path: &Path) -> String {
     }
 }
 
+/// What to do about quotation marks that do not stand where cells begin and end.
+pub(crate) const QUOTE_ADVICE: &str = "close the mark where its cell ends, or double it (`\"\"`) \
+                                       inside a cell in quotes where it belongs to the text";
+
 const MEDIA_ROOT_ADVICE: &str = "paths are relative to the table's folder and may not leave the \
                                  media root, which `--media-root` sets";
+
+impl TableError {
+    /// The column that the error is about, where it is one cell's.
+    pub fn column(&self) -> Option<&ColumnName> {
+        match self {
+            Self::Row(row) => row.column.as_ref(),
+            Self::NotText { at, .. }
+            | Self::NotNumber { at, .. }
+            | Self::NotFinite { at, .. }
+            | Self::NotMedia { at, .. }
+            | Self::OutsideMediaRoot { at, .. }
+            | Self::MediaNotFound { at, .. }
+            | Self::MediaNotFile { at, .. }
+            | Self::MediaRead { at, .. }
+            | Self::MediaEmpty { at, .. }
+            | Self::MediaTooLarge { at, .. }
+            | Self::UnknownPart { at, .. }
+            | Self::MissingGroup { at } => Some(&at.column),
+            _ => None,
+        }
+    }
+
+    /// The line of the file that the error is about, from 1, where it is known.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Row(row) => row.line,
+            Self::UnclosedQuote { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+}
 
 impl Hint for TableError {
     fn hint(&self) -> Option<String> {
         let advice = match self {
-            Self::Row { advice, .. } => return Some(advice.clone()),
+            Self::Row(row) => return Some(row.advice.clone()),
             Self::UnknownColumn { column, valid } => return Some(columns_hint(column, valid)),
+            Self::UnclosedQuote { .. } => QUOTE_ADVICE,
+            Self::NotFile { .. } => "write the rows to a file first, and name that",
             Self::UnknownFormat { .. } => "save the table in one of these formats, named so",
             Self::Header { .. } => "give every column a name of its own",
             Self::Damaged { .. } => "write the file again with the program that made it",
@@ -290,6 +338,10 @@ impl Hint for TableError {
                  `bytes` and `path`"
             }
             Self::NotText { .. } => "declare the column as an image or audio feature",
+            Self::NotNumber { got, .. } if is_number_with_marks(got) => {
+                "numbers are read as in `1234.5`: leave out the marks between thousands, and where \
+                 the decimal mark is a comma say `--decimal ,`"
+            }
             Self::NotNumber { .. } => "correct the cell, or declare the column as category or text",
             Self::NotFinite { .. } => "leave the cell empty where its number is not known",
             Self::NotMedia { .. } => "declare the column as a number, category or binary feature",
@@ -321,18 +373,27 @@ impl Hint for TableError {
     }
 }
 
+/// Whether a cell, as it is shown, is digits with marks between them, as in `1,000` or `1 234,5`.
+fn is_number_with_marks(got: &str) -> bool {
+    let is_mark = |c| matches!(c, ',' | '.' | '\'' | '’' | '_' | ' ' | '\u{a0}' | '\u{202f}');
+    let text = got.trim_matches('`').trim().trim_start_matches(['-', '+']);
+    text.starts_with(|c: char| c.is_ascii_digit() || is_mark(c))
+        && text.contains(is_mark)
+        && text.contains(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || is_mark(c))
+}
+
 fn columns_hint(column: &ColumnName, valid: &[ColumnName]) -> String {
     // A table may have thousands of columns, and a hint is read by a person.
     const SHOWN: usize = 30;
-    let mut all: Vec<&str> = valid.iter().map(ColumnName::as_str).collect();
-    let meant = nearest(column.as_str(), all.iter().copied());
-    if all.len() > SHOWN {
-        all.truncate(SHOWN);
-        all.push("…");
+    let meant = nearest(column.as_str(), valid.iter().map(ColumnName::as_str));
+    let mut all: Vec<_> = valid.iter().take(SHOWN).map(ColumnName::shown).collect();
+    if valid.len() > SHOWN {
+        all.push("…".into());
     }
     let all = format!("the columns are: {}", all.join(", "));
     match meant {
-        Some(meant) => format!("did you mean `{meant}`? {all}"),
+        Some(meant) => format!("did you mean `{}`? {all}", shown(meant)),
         None => all,
     }
 }

@@ -8,12 +8,16 @@
 //! memory does not grow with them.
 
 pub mod atomic;
+mod bad_row;
+mod beneath;
 mod cell;
 mod error;
 mod label;
 mod limits;
 mod media;
 mod missing;
+mod open;
+mod options;
 mod read;
 pub mod regular;
 mod split;
@@ -22,14 +26,16 @@ mod summary;
 mod table;
 mod write;
 
+pub use bad_row::{BadRow, OnBadRow};
 pub use cell::{Cell, Value};
 pub use error::TableError;
 pub use label::label_key;
 pub use limits::{
-    MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_TEXT_BYTES,
-    MAX_TEXT_BYTES,
+    MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_EXPANSION,
+    MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES,
 };
 pub use missing::MissingValues;
+pub use options::ReadOptions;
 pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, parts, split, unsplit};
 pub use storage::PhysicalType;
 pub use summary::{ColumnSummary, MAX_DISTINCT, MAX_EXAMPLES};

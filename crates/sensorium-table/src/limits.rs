@@ -11,6 +11,25 @@ pub const MAX_RECORD_BYTES: usize = 64 << 20;
 /// The text that all cells of a table may hold together, in bytes; embedded media are apart.
 pub const MAX_TABLE_TEXT_BYTES: usize = u32::MAX as usize;
 
+/// How much larger in memory than its file a table may be, beyond the first 64 MiB; embedded media
+/// are apart.
+///
+/// In Parquet a value that many rows share is stored once, and a file of some hundred bytes could
+/// claim gigabytes. A column of zeros and ones, written in runs, takes some 30 cells a byte; a cell
+/// takes 8 bytes in memory.
+pub const MAX_TABLE_EXPANSION: u64 = 256;
+
+/// The memory that the cells of a file of `file_bytes` bytes may take, in bytes.
+pub(crate) const fn max_table_bytes(file_bytes: u64) -> u64 {
+    file_bytes.saturating_mul(MAX_TABLE_EXPANSION).saturating_add(64 << 20)
+}
+
+/// The memory that pages of a Parquet file of `file_bytes` bytes may take while they are decoded, in
+/// bytes: those that are decoded at one time, one for each column.
+pub(crate) const fn max_page_bytes(file_bytes: u64) -> u64 {
+    file_bytes.saturating_mul(16).saturating_add(64 << 20)
+}
+
 /// How much larger than its file a table's embedded media may be, beyond the first GiB.
 ///
 /// In Parquet a picture that many rows share is stored once, and a file of some kilobytes could

@@ -1,24 +1,32 @@
 //! From the path in a cell to the bytes of a file inside the media root.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sensorium_core::CellRef;
+use sensorium_core::text::shown_up_to;
 
 use crate::TableError;
+use crate::beneath::OpenFolder;
+use crate::open::size_of_file;
 
 /// Where paths start, and which folder they may not leave; both with links followed.
 #[derive(Clone, Debug)]
 pub(crate) struct Folders {
     folder: PathBuf,
     root: PathBuf,
+    open_root: Arc<OpenFolder>,
 }
 
 impl Folders {
     /// Paths start at `folder` and stay inside `root`.
     pub(crate) fn new(folder: &Path, root: &Path) -> Result<Self, TableError> {
-        Ok(Self { folder: canonical_folder(folder)?, root: canonical_folder(root)? })
+        let (folder, root) = (canonical_folder(folder)?, canonical_folder(root)?);
+        let open_root = OpenFolder::open(&root)
+            .map_err(|source| TableError::MediaRoot { path: root.clone(), source })?;
+        Ok(Self { folder, root, open_root: Arc::new(open_root) })
     }
 }
 
@@ -41,15 +49,16 @@ pub(crate) fn read(
     path: &str,
     max_bytes: u64,
 ) -> Result<Vec<u8>, TableError> {
-    let resolved = resolve(folders, at, path)?;
+    let inside = resolve(folders, at, path)?;
     let failed = |source| TableError::MediaRead { at: at.clone(), got: shown(path), source };
-    let size = check_kind(at, path, &fs::metadata(&resolved).map_err(failed)?)?;
+    let file = folders.open_root.open_beneath(&inside).map_err(failed)?;
+    let size = size_of_file(&file.metadata().map_err(failed)?);
+    let size = size.map_err(|kind| not_file(at, path, kind))?;
     check_size(at, || format!("names `{}`, a file", shown(path)), size, max_bytes)?;
 
     // A file that grows meanwhile is still not read further than allowed.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    let mut file = File::open(&resolved).map_err(failed)?.take(max_bytes);
-    file.read_to_end(&mut bytes).map_err(failed)?;
+    file.take(max_bytes).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.is_empty() {
         let got = format!("names `{}`, which is empty", shown(path));
         return Err(TableError::MediaEmpty { at: at.clone(), got });
@@ -78,7 +87,9 @@ fn check_size(
     Ok(())
 }
 
-/// Where a path leads once every link is followed, if that is inside the media root.
+/// Where a path leads inside the media root once every link is followed.
+///
+/// What lies there when it is opened can be another file by then, but none outside.
 fn resolve(folders: &Folders, at: &CellRef, path: &str) -> Result<PathBuf, TableError> {
     let sought = folders.folder.join(path);
     let resolved = fs::canonicalize(&sought).map_err(|source| {
@@ -88,32 +99,23 @@ fn resolve(folders: &Folders, at: &CellRef, path: &str) -> Result<PathBuf, Table
             _ => TableError::MediaRead { at, got, source },
         }
     })?;
-    if resolved.starts_with(&folders.root) {
-        return Ok(resolved);
+    match resolved.strip_prefix(&folders.root) {
+        Ok(inside) if inside.as_os_str().is_empty() => Err(not_file(at, path, "a folder")),
+        Ok(inside) => Ok(inside.to_owned()),
+        Err(_) => {
+            let (resolved, root) = (resolved.into(), folders.root.as_path().into());
+            Err(TableError::OutsideMediaRoot { at: at.clone(), got: shown(path), resolved, root })
+        }
     }
-    let root = folders.root.clone();
-    Err(TableError::OutsideMediaRoot { at: at.clone(), got: shown(path), resolved, root })
 }
 
-/// The size of a regular file; anything else could block or never end.
-fn check_kind(at: &CellRef, path: &str, metadata: &fs::Metadata) -> Result<u64, TableError> {
-    let kind = if metadata.is_file() {
-        return Ok(metadata.len());
-    } else if metadata.is_dir() {
-        "a folder"
-    } else {
-        "a device or a pipe"
-    };
-    Err(TableError::MediaNotFile { at: at.clone(), got: shown(path), kind })
+fn not_file(at: &CellRef, path: &str, kind: &'static str) -> TableError {
+    TableError::MediaNotFile { at: at.clone(), got: shown(path), kind }
 }
 
 /// A path short enough for a message: a cell may hold a whole document instead of a path.
 fn shown(path: &str) -> String {
-    const SHOWN: usize = 200;
-    match path.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &path[..end]),
-        None => path.to_owned(),
-    }
+    shown_up_to(path, 200).into_owned()
 }
 
 #[cfg(test)]
@@ -221,15 +223,69 @@ mod tests {
         );
         assert_eq!(
             place.refusal("a\0b"),
-            "row 3 of column `photo` names `a\0b`, which could not be read"
+            "row 3 of column `photo` names `a\\u{0}b`, which could not be read"
         );
+        // What is too long for a path says so.
+        let error = place.read(&"x".repeat(3_000)).unwrap_err();
+        assert!(sensorium_core::with_causes(&error).contains(": File name too long"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_refused_without_waiting_for_a_writer() {
+        let place = Place::new();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        let pipe = place.path("root/table/pipe.png");
+        rustix::fs::mknodat(rustix::fs::CWD, pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_eq!(
+            place.refusal("pipe.png"),
+            "row 3 of column `photo` names `pipe.png`, which is a device or a pipe, but a file was \
+             expected"
+        );
+    }
+
+    /// Exchanges a picture with a link to the secret as fast as it can while it is read.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_link_put_in_a_files_place_while_it_is_read_leads_nowhere() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+        let place = Place::new();
+        let (file, link) = (place.path("root/table/x.png"), place.path("root/table/y.png"));
+        fs::write(&file, "x").unwrap();
+        std::os::unix::fs::symlink(place.path("outside.png"), &link).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    renameat_with(CWD, &file, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+                }
+            });
+            let folders = Folders::new(
+                &place.folder.path().join("root/table"),
+                Path::new(&place.path("root")),
+            )
+            .unwrap();
+            let at = CellRef::new(2, &ColumnName::from("photo"));
+            let mut read_inside = 0;
+            for _ in 0..3_000 {
+                if let Ok(bytes) = read(&folders, &at, "x.png", 9) {
+                    assert_eq!(bytes, b"x", "the file outside was read");
+                    read_inside += 1;
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            assert!(read_inside > 0);
+        });
     }
 
     #[test]
     fn a_file_that_is_too_large_is_refused_by_its_size() {
         let place = Place::new();
         // Sparse: a reader that opened it first would need a terabyte.
-        File::create(place.path("root/huge.png")).unwrap().set_len(1 << 40).unwrap();
+        fs::File::create(place.path("root/huge.png")).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(
             place.read("../huge.png").unwrap_err().to_string(),
             "row 3 of column `photo` names `../huge.png`, a file of 1099511627776 bytes, but at \

@@ -62,7 +62,8 @@ impl MissingValues {
     pub fn of<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Self {
         let words: Vec<String> = words.into_iter().map(Into::into).collect();
         let keys = words.iter().map(|word| label_key(word).into_owned()).collect();
-        let numbers = words.iter().filter_map(|word| word.trim().parse().ok()).collect();
+        let numbers = words.iter().filter_map(|word| word.trim().parse().ok());
+        let numbers = numbers.filter(|number: &f64| number.is_finite()).collect();
         let longest = words.iter().map(|word| word.trim().len()).max().unwrap_or(0);
         Self { words, keys, numbers, longest }
     }

@@ -4,7 +4,7 @@
 //! Nothing here decides what a column means; every number is a plain count over all rows.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sensorium_core::ColumnName;
 
@@ -98,10 +98,12 @@ impl Column<'_> {
 fn summarise(column: Column<'_>) -> ColumnSummary {
     let storage = column.storage();
     let mut counts = Counts::new(column.name().clone(), storage, column.table().num_rows());
-    for row in 0..counts.summary.rows {
-        let cell = column.cell(row);
-        match cell.held() {
-            Held::Missing => counts.add_missing(cell.missing_word()),
+    let mut present = 0;
+    for row in present_rows(storage, counts.summary.rows) {
+        let held = column.held(row);
+        present += usize::from(held != Held::Missing);
+        match held {
+            Held::Missing => counts.add_missing_word(column.missing_word(row)),
             Held::Bytes(bytes) => counts.add_bytes(&bytes[..bytes.len().min(16)]),
             Held::Spilled(span) if counts.is_sniffing() => {
                 // What cannot be read is refused when the cell is asked for.
@@ -109,10 +111,23 @@ fn summarise(column: Column<'_>) -> ColumnSummary {
                 counts.add_bytes(&first.unwrap_or_default());
             }
             Held::Spilled(_) => counts.summary.embedded += 1,
-            held => counts.add(&held),
+            held => counts.add(held),
         }
     }
+    counts.summary.missing = counts.summary.rows - present;
     counts.finish()
+}
+
+/// The rows that can hold something: of a table of many rows and few values, few.
+fn present_rows(storage: &Storage, num_rows: usize) -> Box<dyn Iterator<Item = usize> + '_> {
+    match storage {
+        Storage::Text(texts) => Box::new(texts.rows()),
+        Storage::Integer(values) => Box::new(values.rows()),
+        Storage::Number(values) => Box::new(values.rows()),
+        Storage::Boolean(values) => Box::new(values.rows()),
+        Storage::Media { .. } | Storage::Mixed(_) => Box::new(0..num_rows),
+        Storage::Unsupported(_) => Box::new(std::iter::empty()),
+    }
 }
 
 /// A summary under construction, with what only the counting needs.
@@ -122,6 +137,67 @@ struct Counts<'a> {
     words: usize,
     characters: usize,
     with_whitespace: usize,
+    /// The value before and what it counts: in long columns the same one often follows.
+    last: Option<(Held<'a>, Measure)>,
+    /// What the first numbers of a column of numbers count, by their bits: making a number's text
+    /// costs the most.
+    of_numbers: HashMap<u64, Measure>,
+}
+
+/// What one value counts.
+#[derive(Clone, Debug, Default)]
+struct Measure {
+    words: usize,
+    characters: usize,
+    has_whitespace: bool,
+    is_boolean_word: bool,
+    number: Option<f64>,
+    is_code: bool,
+    extension: Option<String>,
+}
+
+impl Measure {
+    fn of(held: &Held<'_>) -> Self {
+        match held {
+            Held::Integer(whole) => return Self::of_whole(*whole),
+            Held::Number(number) => {
+                if let Some(whole) = plain_whole(*number) {
+                    return Self::of_whole(whole);
+                }
+            }
+            _ => {}
+        }
+        let text = held.as_text().unwrap_or_default();
+        let number = held.as_number();
+        Self {
+            words: text.split_whitespace().count(),
+            characters: text.chars().count(),
+            has_whitespace: text.trim().contains(char::is_whitespace),
+            is_boolean_word: is_boolean_word(&text),
+            is_code: is_code(&text),
+            extension: if number.is_some() { None } else { extension_of(&text) },
+            number,
+        }
+    }
+
+    /// As its text would measure, which is not made: a column may hold millions.
+    fn of_whole(whole: i64) -> Self {
+        let digits = whole.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
+        Self {
+            words: 1,
+            characters: digits + usize::from(whole < 0),
+            is_boolean_word: (-1..=1).contains(&whole),
+            number: Some(whole as f64),
+            ..Self::default()
+        }
+    }
+}
+
+/// The number, if its text is that of a whole number.
+#[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+fn plain_whole(number: f64) -> Option<i64> {
+    let is_whole = number.fract() == 0.0 && number.abs() < 1e15;
+    (is_whole && !(number == 0.0 && number.is_sign_negative())).then_some(number as i64)
 }
 
 impl<'a> Counts<'a> {
@@ -152,7 +228,15 @@ impl<'a> Counts<'a> {
             examples: Vec::new(),
         };
         let distinct = HashSet::new();
-        Self { summary, distinct, words: 0, characters: 0, with_whitespace: 0 }
+        Self {
+            summary,
+            distinct,
+            words: 0,
+            characters: 0,
+            with_whitespace: 0,
+            last: None,
+            of_numbers: HashMap::new(),
+        }
     }
 
     fn is_sniffing(&self) -> bool {
@@ -166,32 +250,63 @@ impl<'a> Counts<'a> {
         }
     }
 
-    fn add_missing(&mut self, word: Option<&str>) {
-        self.summary.missing += 1;
+    fn add_missing_word(&mut self, word: Option<&str>) {
         if let Some(word) = word {
             *self.summary.missing_words.entry(word.to_owned()).or_default() += 1;
         }
     }
 
-    fn add(&mut self, held: &Held<'a>) {
-        let Some(text) = held.as_text() else { return };
-        self.words += text.split_whitespace().count();
-        self.characters += text.chars().count();
-        self.with_whitespace += usize::from(text.trim().contains(char::is_whitespace));
-        self.summary.boolean_words += usize::from(is_boolean_word(&text));
-        if let Some(number) = held.as_number() {
-            self.summary.numbers += 1;
-            self.summary.not_finite += usize::from(!number.is_finite());
-            self.summary.whole_numbers += usize::from(number.fract() == 0.0);
-            self.summary.leading_zeros += usize::from(is_code(&text));
-        } else if let Some(extension) = extension_of(&text) {
-            *self.summary.extensions.entry(extension).or_default() += 1;
+    fn add(&mut self, held: Held<'a>) {
+        if self.last.as_ref().is_none_or(|(last, _)| *last != held) {
+            let measure = self.measured(&held);
+            self.last = Some((held, measure));
         }
-        self.add_distinct(text);
+        let Some((_, measure)) = &self.last else { return };
+        self.words += measure.words;
+        self.characters += measure.characters;
+        self.with_whitespace += usize::from(measure.has_whitespace);
+        let summary = &mut self.summary;
+        summary.boolean_words += usize::from(measure.is_boolean_word);
+        if let Some(number) = measure.number {
+            summary.numbers += 1;
+            summary.not_finite += usize::from(!number.is_finite());
+            summary.whole_numbers += usize::from(number.fract() == 0.0);
+            summary.leading_zeros += usize::from(measure.is_code);
+        } else if let Some(extension) = &measure.extension {
+            match summary.extensions.get_mut(extension) {
+                Some(count) => *count += 1,
+                None => drop(summary.extensions.insert(extension.clone(), 1)),
+            }
+        }
     }
 
-    fn add_distinct(&mut self, text: Cow<'a, str>) {
-        if self.summary.distinct_is_capped || self.distinct.contains(&text) {
+    /// What a value counts, once it is counted among the different ones.
+    fn measured(&mut self, held: &Held<'a>) -> Measure {
+        let bits = match (self.summary.physical_type, held) {
+            (PhysicalType::Integer, Held::Integer(whole)) => whole.cast_unsigned(),
+            (PhysicalType::Number, Held::Number(number)) => number.to_bits(),
+            _ => {
+                self.add_distinct(held);
+                return Measure::of(held);
+            }
+        };
+        if let Some(measure) = self.of_numbers.get(&bits) {
+            return measure.clone();
+        }
+        self.add_distinct(held);
+        let measure = Measure::of(held);
+        if self.of_numbers.len() < MAX_DISTINCT {
+            self.of_numbers.insert(bits, measure.clone());
+        }
+        measure
+    }
+
+    fn add_distinct(&mut self, held: &Held<'a>) {
+        if self.summary.distinct_is_capped {
+            return;
+        }
+        let Some(text) = held.as_text() else { return };
+        if self.distinct.contains(&text) {
             return;
         }
         if self.distinct.len() == MAX_DISTINCT {
@@ -298,6 +413,44 @@ mod tests {
     fn digits_after_a_zero_are_counted_as_codes() {
         let summary = of_texts(&["007", "02134", "0", "10", "0.5", "-03", "00"]);
         assert_eq!((summary.numbers, summary.leading_zeros), (7, 3));
+    }
+
+    #[test]
+    fn a_whole_number_counts_as_its_text_does() {
+        for whole in [0, 1, -1, 9, 10, -10, 99, 100, i64::MAX, i64::MIN] {
+            let (of_number, of_text) = (
+                summary(vec![Value::Integer(whole); 2]),
+                of_texts(&[whole.to_string().as_str(); 2]),
+            );
+            assert_eq!(ColumnSummary { physical_type: PhysicalType::Mixed, ..of_number }, of_text);
+        }
+    }
+
+    #[test]
+    fn a_number_counts_as_its_text_does() {
+        let zero = 0.0_f64;
+        for number in [0.5, zero, -zero, 1.0, -1.0, 1e14, 1e15, 123_456.0, 1e300, 1e-9] {
+            let text = crate::storage::text_from_number(number);
+            let (of_number, of_text) =
+                (summary(vec![Value::Number(number); 2]), of_texts(&[text.as_str(); 2]));
+            assert_eq!(of_number, of_text, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_column_of_numbers_is_counted_as_one_of_any_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.jsonl");
+        let number = |row: usize| f64::from(u16::try_from(row * 7919 % 3_000).unwrap()) / 4.0;
+        for count in [30, 2_000] {
+            let line = |row| format!("{{\"x\":{:?}}}\n", number(row));
+            std::fs::write(&path, (0..count).map(line).collect::<String>()).unwrap();
+            let stored = Table::read(&path, None).unwrap().summaries().remove(0);
+            let mixed = summary((0..count).map(|row| Value::Number(number(row))).collect());
+            assert_eq!(stored.physical_type, PhysicalType::Number);
+            let (name, physical_type) = (mixed.name.clone(), PhysicalType::Mixed);
+            assert_eq!(ColumnSummary { name, physical_type, ..stored }, mixed);
+        }
     }
 
     #[test]

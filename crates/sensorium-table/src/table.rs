@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use sensorium_core::{CellRef, ColumnName};
 
+use crate::bad_row::BadRows;
 use crate::media::Folders;
 use crate::read::Content;
-use crate::storage::{Spill, Storage};
-use crate::{Cell, MissingValues, TableError, Value, read};
+use crate::storage::{Held, Spill, Storage};
+use crate::{BadRow, Cell, MissingValues, ReadOptions, TableError, Value, read};
 
 /// Rows and typed columns; row numbers are those of the file.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub struct Table {
     names: Vec<ColumnName>,
     columns: Vec<Storage>,
     num_rows: usize,
+    bad_rows: BadRows,
+    remarks: Vec<String>,
     pub(crate) folders: Folders,
     pub(crate) spill: Spill,
     missing: MissingValues,
@@ -41,11 +45,22 @@ impl Table {
     ///
     /// [`TableError`] naming the file, and the row and column where there is one.
     pub fn read(path: &Path, media_root: Option<&Path>) -> Result<Self, TableError> {
-        let Content { names, columns, num_rows, spill } = read::content(path)?;
+        let media_root = media_root.map(Path::to_owned);
+        Self::read_with(path, &ReadOptions { media_root, ..ReadOptions::default() })
+    }
+
+    /// As [`Table::read`], in the way that the options say.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] naming the file, and the row and column where there is one.
+    pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Self, TableError> {
+        let content = read::content(path, options)?;
+        let Content { names, columns, num_rows, bad_rows, remarks, spill } = content;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let folders = Folders::new(folder, media_root.unwrap_or(folder))?;
+        let folders = Folders::new(folder, options.media_root.as_deref().unwrap_or(folder))?;
         let missing = MissingValues::default();
-        Ok(Self { names, columns, num_rows, folders, spill, missing })
+        Ok(Self { names, columns, num_rows, bad_rows, remarks, folders, spill, missing })
     }
 
     /// A table of values that are already in memory, such as one row from a command line.
@@ -73,8 +88,18 @@ impl Table {
         }
         let folders = Folders::new(media_root, media_root)?;
         let stored = values.into_iter().map(Storage::Mixed).collect();
-        let (spill, missing) = (Spill::default(), MissingValues::default());
-        Ok(Self { names: columns, columns: stored, num_rows, folders, spill, missing })
+        let (bad_rows, spill) = (BadRows::default(), Spill::default());
+        let (remarks, missing) = (Vec::new(), MissingValues::default());
+        Ok(Self {
+            names: columns,
+            columns: stored,
+            num_rows,
+            bad_rows,
+            remarks,
+            folders,
+            spill,
+            missing,
+        })
     }
 
     /// The columns' names, in the file's order.
@@ -85,6 +110,33 @@ impl Table {
     /// The number of rows.
     pub fn num_rows(&self) -> usize {
         self.num_rows
+    }
+
+    /// The rows that the reader refused, ascending; none unless [`OnBadRow::LeaveOut`] was asked
+    /// for. They keep their places and count as rows, their cells are missing, and whoever asks for
+    /// what is in one is told why not.
+    ///
+    /// [`OnBadRow::LeaveOut`]: crate::OnBadRow::LeaveOut
+    pub fn bad_rows(&self) -> impl Iterator<Item = &BadRow> {
+        self.bad_rows.iter()
+    }
+
+    /// Whether the reader refused the row.
+    pub(crate) fn is_bad(&self, row: usize) -> bool {
+        self.bad_rows.get(row).is_some()
+    }
+
+    /// Why the row cannot be read, where the reader refused it.
+    pub(crate) fn check_row(&self, row: usize) -> Result<(), TableError> {
+        match self.bad_rows.get(row) {
+            Some(bad) => Err(TableError::Row(Arc::clone(bad))),
+            None => Ok(()),
+        }
+    }
+
+    /// What a person should look at, though the table was read: whole sentences, one a line.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The column of that name.
@@ -143,7 +195,7 @@ impl<'a> Column<'a> {
     pub fn cell(&self, row: usize) -> Cell<'a> {
         let num_rows = self.table.num_rows;
         assert!(row < num_rows, "row {row} is asked of a table of {num_rows} rows");
-        Cell::new(CellRef::new(row, self.name()), self.table, self.storage(), self.missing)
+        Cell::new(CellRef::new(row, self.name()), *self)
     }
 
     /// The words of the column that stand for an absent value, such as `NA`, and how many cells hold
@@ -151,12 +203,34 @@ impl<'a> Column<'a> {
     #[must_use]
     pub fn missing_words(&self) -> BTreeMap<String, usize> {
         let mut words = BTreeMap::new();
-        for row in 0..self.table.num_rows {
-            if let Some(word) = self.cell(row).missing_word() {
-                *words.entry(word.to_owned()).or_default() += 1;
-            }
+        for word in (0..self.table.num_rows).filter_map(|row| self.missing_word(row)) {
+            *words.entry(word.to_owned()).or_default() += 1;
         }
         words
+    }
+
+    /// What the cell in `row` holds; nothing where it stands for an absent value or the reader
+    /// refused the row.
+    pub(crate) fn held(&self, row: usize) -> Held<'a> {
+        if self.table.is_bad(row) {
+            return Held::Missing;
+        }
+        match self.storage().get(row) {
+            Held::Text(text) if self.missing.contain(text) => Held::Missing,
+            Held::Number(number) if self.missing.contain_number(number) => Held::Missing,
+            Held::Integer(whole) if self.missing.contain_number(whole as f64) => Held::Missing,
+            held => held,
+        }
+    }
+
+    /// The text of a cell that is missing for that word alone.
+    pub(crate) fn missing_word(&self, row: usize) -> Option<&'a str> {
+        match self.storage().get(row) {
+            Held::Text(text) if self.missing.contain(text) && !self.table.is_bad(row) => {
+                Some(text.trim()).filter(|word| !word.is_empty())
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn storage(&self) -> &'a Storage {

@@ -18,8 +18,8 @@ use sensorium_bundle::sealed::{self, Kind};
 use sensorium_bundle::{BundleError, Fitted, check_numbers};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
-use sensorium_modality::Features;
 use sensorium_modality::pipeline::{Embeddings, FeatureSource, PipelineLimits, RowResult};
+use sensorium_modality::{Features, LeftOutRow};
 use sensorium_model::pretrained::Published;
 use sensorium_model::{Embedding, FeatureBatch, Model};
 use sensorium_table::{Column, Table};
@@ -45,7 +45,7 @@ pub struct FrozenInputs {
     /// One entry for each input; `None` for those that are encoded in every epoch.
     by_input: Vec<Option<Embeddings>>,
     /// The rows that cannot be read, and why.
-    pub(crate) left_out: BTreeMap<usize, String>,
+    pub(crate) left_out: BTreeMap<usize, LeftOutRow>,
 }
 
 /// How the embeddings of one input came to be.

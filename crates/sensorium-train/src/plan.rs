@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sensorium_bundle::{Config, Fitted, UnseenLabels};
-use sensorium_modality::ModalityError;
 use sensorium_modality::pipeline::{FeatureSource, PipelineLimits};
 use sensorium_modality::target::Truth;
+use sensorium_modality::{LeftOutRow, ModalityError};
 use sensorium_model::{MAX_MODEL_BYTES, ModelSize};
 use sensorium_table::{Splits, Table, split};
 
@@ -38,10 +38,11 @@ pub struct Plan {
 /// Rows whose every cell could be read, with what they truly are.
 #[derive(Clone, Debug)]
 pub struct Readable {
-    /// The rows that cannot be read, and why; empty with [`OnError::Stop`].
-    pub left_out: BTreeMap<usize, String>,
     /// The labels that train does not hold.
     pub unseen: UnseenLabels,
+    /// The rows that cannot be read, and why; empty with [`OnError::Stop`], unless the table's reader
+    /// was told to leave rows out.
+    pub left_out: BTreeMap<usize, LeftOutRow>,
     /// For each output, the truth of every row of the table.
     truths: Vec<Vec<Truth>>,
 }
@@ -77,7 +78,10 @@ impl Plan {
     /// # Errors
     ///
     /// [`TrainError::NothingReadable`] where a part has no row left.
-    pub fn splits_without(&self, left_out: &BTreeMap<usize, String>) -> Result<Splits, TrainError> {
+    pub fn splits_without(
+        &self,
+        left_out: &BTreeMap<usize, LeftOutRow>,
+    ) -> Result<Splits, TrainError> {
         let rows: BTreeSet<usize> = left_out.keys().copied().collect();
         let keep =
             |part: &[usize]| part.iter().copied().filter(|row| !rows.contains(row)).collect();
@@ -93,14 +97,16 @@ impl Plan {
             None => Ok(splits),
             Some((part, _)) => Err(TrainError::NothingReadable {
                 part,
-                problem: left_out.values().next().cloned().unwrap_or_default(),
+                problem: left_out.values().next().map(ToString::to_string).unwrap_or_default(),
             }),
         }
     }
 }
 
 impl Readable {
-    /// Reads every cell of `rows` once, so that a bad one is named before any work starts.
+    /// Reads every cell of `rows` once, so that a bad one is named before any work starts. All rows
+    /// that the table's reader refused are left out too, whether `rows` has them or not: which part
+    /// they are in cannot be told.
     ///
     /// A source with a cache keeps the features of small data, so they are not decoded again.
     ///
@@ -115,6 +121,7 @@ impl Readable {
         on_error: OnError,
     ) -> Result<Self, TrainError> {
         let mut left_out = LeftOut::new(on_error);
+        left_out.rows.extend(table.bad_rows().map(|bad| (bad.row, LeftOutRow::bad(bad))));
         let mut truths = Vec::with_capacity(fitted.targets.len());
         for (feature, target) in config.output_features.iter().zip(&fitted.targets) {
             let column = config.column(table, &feature.column)?;
@@ -154,7 +161,7 @@ impl Readable {
 
 /// Rows that cannot be read.
 pub(crate) struct LeftOut {
-    pub(crate) rows: BTreeMap<usize, String>,
+    pub(crate) rows: BTreeMap<usize, LeftOutRow>,
     on_error: OnError,
 }
 
@@ -168,7 +175,7 @@ impl LeftOut {
         match self.on_error {
             OnError::Stop => Err(error),
             OnError::Skip => {
-                self.rows.entry(row).or_insert_with(|| error.to_string());
+                self.rows.entry(row).or_insert_with(|| LeftOutRow::new(row, &error));
                 Ok(())
             }
         }

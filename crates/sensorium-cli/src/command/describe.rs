@@ -3,15 +3,16 @@
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
+use sensorium_core::text::shown_up_to;
 use sensorium_modality::infer;
 use sensorium_table::ColumnSummary;
 
 use super::{print, read_table};
-use crate::arguments::DescribeArguments;
+use crate::arguments::{DescribeArguments, OnError};
 use crate::failure::Failure;
 
 pub(super) fn run(arguments: &DescribeArguments) -> Result<ExitCode, Failure> {
-    let table = read_table(&arguments.table)?;
+    let table = read_table(&arguments.table, OnError::Stop)?;
     let mut shown = Table::new();
     shown
         .load_preset(presets::NOTHING)
@@ -26,7 +27,7 @@ pub(super) fn run(arguments: &DescribeArguments) -> Result<ExitCode, Failure> {
 }
 
 fn row(summary: &ColumnSummary) -> [String; 4] {
-    let name = summary.name.to_string();
+    let name = summary.name.shown().into_owned();
     if let Some(kind) = &summary.unread_type {
         let because = format!("cells are of the type {kind}");
         return [name, "not read".to_owned(), "-".to_owned(), because];
@@ -38,5 +39,5 @@ fn row(summary: &ColumnSummary) -> [String; 4] {
         [] => summary.missing.to_string(),
         words => format!("{} ({})", summary.missing, words.join(", ")),
     };
-    [name, guess.modality.to_owned(), missing, guess.because]
+    [name, guess.modality.to_owned(), missing, shown_up_to(&guess.because, 300).into_owned()]
 }

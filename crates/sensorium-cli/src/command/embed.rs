@@ -1,18 +1,19 @@
 //! `sensorium embed`: what encoders make of every row of a table.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use sensorium_bundle::{Config, Embedder, Fitted, Predictor};
 use sensorium_core::Seed;
+use sensorium_modality::LeftOutRow;
 use sensorium_modality::pipeline::{PipelineLimits, RowFeatures, RowResult};
 use sensorium_model::Embedding;
 use sensorium_table::{OutputCell, OutputType, Table, TableWriter, unsplit};
 use serde_json::{Value, json};
 
+use super::left_out::{self, LeftOut};
 use super::read_config::{assigned, inputs_of, read_written};
-use super::{bundle_path, note, note_left_out, read_table};
+use super::{bundle_path, note, read_table};
 use crate::arguments::{EmbedArguments, OnError};
 use crate::failure::Failure;
 use crate::signals;
@@ -22,12 +23,15 @@ const BATCH_ROWS: usize = 16;
 
 pub(super) fn run(arguments: &EmbedArguments) -> Result<ExitCode, Failure> {
     signals::end_cleanly();
-    let table = read_table(&arguments.table)?;
+    let on_error = arguments.on_error.on_error;
+    let table = read_table(&arguments.table, on_error)?;
     let encoders = Encoders::open(arguments, &table)?;
     let mut output = Output { path: &arguments.output, encoders: &encoders, writer: None };
-    let left_out = embed(&encoders, &table, arguments.on_error.on_error, &mut output)?;
+    let left_out = embed(&encoders, &table, on_error, &mut output)?;
     output.finish()?;
-    note_left_out(&left_out);
+    let list = left_out::beside(&arguments.output);
+    left_out::write(&list, &left_out, on_error)?;
+    left_out::tell(&left_out, Some(&list));
     let inputs = encoders.config().input_features.len();
     let rows = table.num_rows();
     note(&format!("{rows} rows of {inputs} inputs, written to {}", arguments.output.display()));
@@ -99,16 +103,18 @@ fn embed(
     table: &Table,
     on_error: OnError,
     output: &mut Output<'_>,
-) -> Result<BTreeMap<usize, String>, Failure> {
+) -> Result<LeftOut, Failure> {
     let source = encoders.fitted().features(encoders.config(), table)?;
     let rows: Vec<usize> = (0..table.num_rows()).collect();
     let batches: Vec<Vec<usize>> = rows.chunks(BATCH_ROWS).map(<[usize]>::to_vec).collect();
-    let (mut left_out, mut next) = (BTreeMap::new(), 0..);
+    let (mut left_out, mut next) = (LeftOut::new(), 0..);
     let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results, _| {
         for (row, result) in next.by_ref().zip(&results) {
             match (result, on_error) {
                 (Ok(_), _) => {}
-                (Err(error), OnError::Skip) => drop(left_out.insert(row, error.to_string())),
+                (Err(error), OnError::Skip) => {
+                    left_out.insert(row, LeftOutRow::new(row, error));
+                }
                 // What went wrong is told by the batch itself.
                 (Err(_), OnError::Stop) => break,
             }

@@ -9,7 +9,7 @@ use sensorium_table::atomic::write_atomically;
 use sensorium_table::{Table, TableError, parts};
 use sensorium_train::{Readable, report};
 
-use super::{bundle_path, note, note_left_out, note_subsets, print, read_table};
+use super::{bundle_path, left_out, note, note_subsets, print, read_table};
 use crate::arguments::{EvaluateArguments, Part};
 use crate::failure::{self, Failure};
 use crate::{remarks, signals, statistics, terminal};
@@ -20,13 +20,14 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
         terminal::check_stdout("name a folder with `--output_directory`")?;
     }
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
-    let table = read_table(&arguments.table)?;
+    let table = read_table(&arguments.table, arguments.on_error.on_error)?;
     let chosen = Chosen::of(&predictor, &table, arguments.split)?;
     let source = predictor.features(&table)?.with_cache(table.num_rows(), DEFAULT_CACHE_BYTES);
     let on_error = arguments.on_error.on_error.into();
     let (config, fitted) = (predictor.config(), predictor.fitted());
     let readable = Readable::read(config, fitted, (&table, &source), &chosen.rows, on_error)?;
-    note_left_out(&readable.left_out);
+    let list = arguments.output_directory.as_ref().map(|folder| folder.join(left_out::FILE));
+    left_out::tell(&readable.left_out, list.as_deref());
     let is_judged = |row: &usize| !readable.left_out.contains_key(row);
     let rows: Vec<usize> = chosen.rows.into_iter().filter(is_judged).collect();
     for remark in remarks::of_unseen(&readable.unseen, config, &rows, "judged") {
@@ -38,6 +39,8 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
         std::fs::create_dir_all(folder).map_err(|error| failure::output(&error))?;
         let json = serde_json::to_vec_pretty(&statistics).expect("statistics are JSON");
         write_atomically(&folder.join("test_statistics.json"), &json)?;
+        let file = folder.join(left_out::FILE);
+        left_out::write(&file, &readable.left_out, arguments.on_error.on_error)?;
     }
     let (judged, all, which) = (rows.len(), table.num_rows(), chosen.which);
     let shown = statistics::shown(&statistics, predictor.config());

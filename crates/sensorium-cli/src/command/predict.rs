@@ -1,16 +1,18 @@
 //! `sensorium predict`.
 
-use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write, stdout};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
 use sensorium_bundle::{Prediction, Predictor, RowPrediction, UnseenLabels};
+use sensorium_core::text;
+use sensorium_modality::LeftOutRow;
 use sensorium_table::{OutputCell, OutputType, Table, TableWriter};
 
+use super::left_out::{self, LeftOut};
 use super::one_row::one_row;
-use super::{bundle_path, note_left_out};
+use super::{bundle_path, read_table_at};
 use crate::arguments::{OnError, PredictArguments};
 use crate::failure::{self, Failure};
 use crate::{remarks, signals, terminal};
@@ -21,8 +23,9 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
         terminal::check_stdout("name a file with `--output`")?;
     }
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
+    let on_error = arguments.on_error.on_error;
     let table = match &arguments.dataset {
-        Some(path) => Table::read(path, arguments.media_root.as_deref())?,
+        Some(path) => read_table_at(path, arguments.media_root.as_deref(), on_error)?,
         None => one_row(&predictor.config().input_features, &arguments.input)?,
     };
     if let Some(path) = &arguments.dataset {
@@ -38,12 +41,16 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
         return print_row(&predictor, &table);
     }
     let mut sink = match &arguments.output {
-        Some(path) => Sink::File(TableWriter::create(path, columns(&predictor))?),
+        Some(path) => Sink::File(TableWriter::create(path, columns(&predictor, on_error))?),
         None => Sink::Lines(BufWriter::new(stdout())),
     };
-    let left_out = predict(&predictor, &table, &rows, arguments.on_error.on_error, &mut sink)?;
+    let left_out = predict(&predictor, &table, &rows, on_error, &mut sink)?;
     sink.finish()?;
-    note_left_out(&left_out);
+    let list = arguments.output.as_deref().map(left_out::beside);
+    if let Some(list) = &list {
+        left_out::write(list, &left_out, on_error)?;
+    }
+    left_out::tell(&left_out, list.as_deref());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,7 +59,8 @@ fn print_row(predictor: &Predictor, table: &Table) -> Result<ExitCode, Failure> 
     let outputs = predictor.config().output_features.iter().zip(&predictor.fitted().targets);
     for prediction in predictor.predict(table)? {
         for ((feature, target), prediction) in outputs.clone().zip(&prediction) {
-            super::print(&format!("{}\n{}", feature.name, shown(prediction, target.classes())))?;
+            let name = feature.name.shown();
+            super::print(&format!("{name}\n{}", shown(prediction, target.classes())))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -70,7 +78,8 @@ fn shown(prediction: &Prediction, classes: &[String]) -> String {
         }
     };
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let lines = classes.iter().take(SHOWN).map(|(class, p)| format!("  {p:.3}  {class}"));
+    let lines =
+        classes.iter().take(SHOWN).map(|(class, p)| format!("  {p:.3}  {}", text::shown(class)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -81,7 +90,8 @@ pub(super) fn write_rows(
     rows: &[usize],
     path: &Path,
 ) -> Result<(), Failure> {
-    let mut sink = Sink::File(TableWriter::create(path, columns(predictor))?);
+    let columns = columns(predictor, OnError::Stop);
+    let mut sink = Sink::File(TableWriter::create(path, columns)?);
     predict(predictor, table, rows, OnError::Stop, &mut sink)?;
     sink.finish()
 }
@@ -129,26 +139,34 @@ fn json(cell: OutputCell) -> serde_json::Value {
     }
 }
 
-/// Predicts `rows`; a row left out keeps its place, with every cell missing.
+/// Predicts `rows`; a row left out keeps its place, with every cell missing but the last, which says
+/// why.
 fn predict(
     predictor: &Predictor,
     table: &Table,
     rows: &[usize],
     on_error: OnError,
     sink: &mut Sink,
-) -> Result<BTreeMap<usize, String>, Failure> {
-    let columns = columns(predictor);
-    let mut left_out = BTreeMap::new();
+) -> Result<LeftOut, Failure> {
+    let columns = columns(predictor, on_error);
+    let mut left_out = LeftOut::new();
     let mut row = rows.iter();
     let failed = predictor.predict_each(table, rows, &mut |prediction| {
         let row = *row.next().expect("one prediction for each row");
         let cells = match prediction {
-            Ok(prediction) => cells(&prediction),
+            Ok(prediction) => {
+                let mut cells = cells(&prediction);
+                cells.resize(columns.len(), OutputCell::Missing);
+                cells
+            }
             Err(error) => match on_error {
                 OnError::Stop => return ControlFlow::Break(Failure::from(error)),
                 OnError::Skip => {
-                    left_out.insert(row, error.to_string());
-                    vec![OutputCell::Missing; columns.len()]
+                    let why = LeftOutRow::new(row, &error);
+                    let mut cells = vec![OutputCell::Missing; columns.len() - 1];
+                    cells.push(OutputCell::Text(why.reason.clone()));
+                    left_out.insert(row, why);
+                    cells
                 }
             },
         };
@@ -157,8 +175,9 @@ fn predict(
     failed.map_or(Ok(left_out), Err)
 }
 
-/// The columns of a predictions file, named as Ludwig names them.
-fn columns(predictor: &Predictor) -> Vec<(String, OutputType)> {
+/// The columns of a predictions file, named as Ludwig names them; where rows may be left out, last
+/// the reason.
+fn columns(predictor: &Predictor, on_error: OnError) -> Vec<(String, OutputType)> {
     let outputs = predictor.config().output_features.iter().zip(&predictor.fitted().targets);
     let columns = outputs.flat_map(|(feature, target)| {
         let name = &feature.name;
@@ -174,7 +193,11 @@ fn columns(predictor: &Predictor) -> Vec<(String, OutputType)> {
         columns.extend(each.map(|column| (column, OutputType::Number)));
         columns
     });
-    columns.collect()
+    let reason = match on_error {
+        OnError::Stop => None,
+        OnError::Skip => Some(("error".to_owned(), OutputType::Text)),
+    };
+    columns.chain(reason).collect()
 }
 
 fn cells(prediction: &RowPrediction) -> Vec<OutputCell> {

@@ -15,7 +15,7 @@ use sensorium_train::{
 use serde_json::{Value, json};
 
 use super::read_config::read_config;
-use super::{INTERRUPTED, note, note_left_out, note_subsets, predict, print, read_table};
+use super::{INTERRUPTED, left_out, note, note_subsets, predict, print, read_table};
 use crate::arguments::TrainArguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -33,7 +33,7 @@ pub(super) fn run(
     predictions: Predictions,
 ) -> Result<ExitCode, Failure> {
     let started = Instant::now();
-    let table = read_table(&arguments.table)?;
+    let table = read_table(&arguments.table, arguments.on_error.on_error)?;
     let seed = Seed::new(arguments.random_seed);
     let config = read_config(&arguments.config, &arguments.set, seed, &table)?;
     let plan = Plan::new(config, &table)?;
@@ -62,10 +62,12 @@ pub(super) fn run(
     let readable =
         Readable::read(&plan.config, &plan.fitted, (&table, &source), &plan.rows(), on_error)?
             .without(&frozen);
-    progress.suspended(|| note_left_out(&readable.left_out));
 
     let identity = RunIdentity::new(&plan, &arguments.table.dataset, &table)?;
     let (folder, begin) = folder(arguments, earlier)?;
+    let list = folder.path().join(left_out::FILE);
+    left_out::write(&list, &readable.left_out, arguments.on_error.on_error)?;
+    progress.suspended(|| left_out::tell(&readable.left_out, Some(&list)));
     let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
     let training = Training::new(&plan, &source, &readable, &checkpoint)?;
     let splits = training.splits();
@@ -235,7 +237,7 @@ fn description(
             "training": splits.train.indices().len(),
             "validation": splits.validation.len(),
             "test": splits.test.len(),
-            "left_out": readable.left_out.values().collect::<Vec<_>>(),
+            "left_out": readable.left_out.values().map(ToString::to_string).collect::<Vec<_>>(),
         },
         "best_epoch": best_epoch + 1,
         "seconds": seconds,

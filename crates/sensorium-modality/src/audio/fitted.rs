@@ -214,7 +214,7 @@ impl Modality for Audio {
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<Waveform>, ModalityError> {
         let Some(bytes) = self.content(cell)? else { return Ok(None) };
         let waveform = self.waveform(&bytes);
-        waveform.map(Some).map_err(|error| refused(cell.at(), &error))
+        waveform.map(Some).map_err(|error| refused(&cell.media_at(), &error))
     }
 
     fn content(&self, cell: &Cell<'_>) -> Result<Option<Vec<u8>>, ModalityError> {

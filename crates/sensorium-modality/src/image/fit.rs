@@ -112,7 +112,7 @@ fn sampled<T: Send>(
         let cell = column.cell(row);
         let bytes = cell.media(MAX_FILE_BYTES)?;
         let read = bytes.map(|bytes| read(&bytes)).transpose();
-        read.map_err(|error| error.at(cell.at()))
+        read.map_err(|error| error.at(&cell.media_at()))
     };
     let read_cells = |rows: &[usize]| -> Vec<T> {
         rows.par_iter().filter_map(|&row| read_cell(row).ok().flatten()).collect()

@@ -133,7 +133,7 @@ impl Modality for Image {
 
     fn decode(&self, cell: &Cell<'_>) -> Result<Option<Picture>, ModalityError> {
         let Some(bytes) = self.content(cell)? else { return Ok(None) };
-        self.decoded(&bytes).map(Some).map_err(|error| error.at(cell.at()))
+        self.decoded(&bytes).map(Some).map_err(|error| error.at(&cell.media_at()))
     }
 
     fn content(&self, cell: &Cell<'_>) -> Result<Option<Vec<u8>>, ModalityError> {

@@ -1,117 +1,254 @@
 //! CSV and TSV (RFC 4180): a header, then one record for each row; every cell is text as written.
 //!
-//! Lines without any cell are passed over, as pandas does. A byte-order mark is tolerated.
+//! Lines without any cell are passed over, as pandas does. A byte-order mark is tolerated. Quotation
+//! marks that stand where none should are told by [`QuoteWatch`].
 
-use std::cell::Cell;
-use std::fs::File;
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use sensorium_core::ColumnName;
 
+use super::quotes::{QuoteWatch, QuotedCell};
 use super::{Content, check_header, refused};
-use crate::TableError;
-use crate::limits::MAX_RECORD_BYTES;
+use crate::bad_row::BadRows;
+use crate::error::QUOTE_ADVICE;
+use crate::limits::{MAX_RECORD_BYTES, MAX_TEXT_BYTES};
+use crate::open::open_table;
 use crate::storage::{Scalar, TableBuilder};
+use crate::{BadRow, OnBadRow, ReadOptions, TableError};
 
-pub(super) fn read_commas(path: &Path) -> Result<Content, TableError> {
-    read(path, b',')
+/// A cell in quotation marks that runs over more lines than this deserves a look.
+const MANY_LINES: u64 = 100;
+
+pub(super) fn read_commas(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
+    read(path, b',', options)
 }
 
-pub(super) fn read_tabs(path: &Path) -> Result<Content, TableError> {
-    read(path, b'\t')
+pub(super) fn read_tabs(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
+    read(path, b'\t', options)
 }
 
-fn read(path: &Path, delimiter: u8) -> Result<Content, TableError> {
-    let file = File::open(path).map_err(|source| read_error(path, source))?;
-    let since_record = Rc::new(Cell::new(0));
-    let limited = Limited { inner: file, since_record: Rc::clone(&since_record) };
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true) // so that a ragged row is named by our own error
-        .buffer_capacity(1 << 16)
-        .from_reader(limited);
-    read_records(path, &mut reader, &since_record)
-}
-
-fn read_records(
-    path: &Path,
-    reader: &mut Reader<impl Read>,
-    since_record: &Cell<usize>,
-) -> Result<Content, TableError> {
-    let mut record = ByteRecord::new();
-    let mut table = TableBuilder::new(0);
-    let names = read_header(path, reader, &mut record, &mut table)?;
-    let mut row = 0;
-    loop {
-        since_record.set(0);
-        if !next(path, reader, &mut record)? {
-            break;
-        }
-        let line = record.position().map_or(0, csv::Position::line);
-        let place = Place { path, row, line };
-        if record.len() != names.len() {
-            return Err(place.ragged(record.len(), names.len()));
-        }
-        table.check_rows(row + 1).map_err(|error| refused(error, path, || place.name()))?;
-        for (column, bytes) in record.iter().enumerate() {
-            let text = std::str::from_utf8(bytes).map_err(|_| place.not_utf8(&names[column]))?;
-            table.set(column, row, Scalar::Text(text)).map_err(|error| {
-                refused(error, path, || format!("column `{}`, {}", names[column], place.name()))
-            })?;
-        }
-        row += 1;
+fn read(path: &Path, delimiter: u8, options: &ReadOptions) -> Result<Content, TableError> {
+    let mut reading = Reading::new(path, delimiter, options.on_bad_row);
+    let mut next = Some(Start { offset: 0, line: 1 });
+    while let Some(start) = next {
+        next = reading.read_from(start)?;
     }
-    let (columns, spill) = table.finish(row);
-    Ok(Content { names, columns, num_rows: row, spill })
+    Ok(reading.finish())
 }
 
-fn read_header(
-    path: &Path,
-    reader: &mut Reader<impl Read>,
-    record: &mut ByteRecord,
-    table: &mut TableBuilder,
-) -> Result<Vec<ColumnName>, TableError> {
-    let mut names = Vec::new();
-    if next(path, reader, record)? {
-        for bytes in record.iter() {
-            let name = std::str::from_utf8(bytes).map_err(|_| TableError::Header {
-                path: path.to_owned(),
-                problem: "a name is not UTF-8".to_owned(),
-            })?;
-            table.add_column().map_err(|error| refused(error, path, || "the header".to_owned()))?;
-            names.push(ColumnName::from(name));
+/// Where reading begins: at the file's first byte, or after a row that could not be read to its end.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    offset: u64,
+    line: u64,
+}
+
+/// What has been read so far.
+struct Reading<'a> {
+    path: &'a Path,
+    delimiter: u8,
+    on_bad_row: OnBadRow,
+    table: TableBuilder,
+    names: Vec<ColumnName>,
+    num_rows: usize,
+    /// Separators of a row.
+    separators: Option<u64>,
+    bad_rows: BadRows,
+    oddities: Oddities,
+}
+
+impl<'a> Reading<'a> {
+    fn new(path: &'a Path, delimiter: u8, on_bad_row: OnBadRow) -> Self {
+        Self {
+            path,
+            delimiter,
+            on_bad_row,
+            table: TableBuilder::default(),
+            names: Vec::new(),
+            num_rows: 0,
+            separators: None,
+            bad_rows: BadRows::new(on_bad_row),
+            oddities: Oddities::default(),
         }
     }
-    check_header(path, &names)?;
-    Ok(names)
-}
 
-/// Reads the next record, or says that there is none.
-fn next(
-    path: &Path,
-    reader: &mut Reader<impl Read>,
-    record: &mut ByteRecord,
-) -> Result<bool, TableError> {
-    let line = reader.position().line();
-    reader.read_byte_record(record).map_err(|error| match error.into_kind() {
-        csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => {
-            TableError::TooMuch {
-                what: format!("the row that starts in line {line} of `{}`", path.display()),
-                got: format!("more than {MAX_RECORD_BYTES} bytes long"),
-                limit: format!("{MAX_RECORD_BYTES} bytes (is a quotation mark never closed?)"),
+    /// Reads all records, or up to one that is left out and runs into others; gives where the next
+    /// begins.
+    fn read_from(&mut self, start: Start) -> Result<Option<Start>, TableError> {
+        let (mut file, file_bytes) = open_table(self.path)?;
+        let failed = |source| read_error(self.path, source);
+        io::copy(&mut (&mut file).take(start.offset), &mut io::sink()).map_err(failed)?;
+        let watch = QuoteWatch::new(self.delimiter, start.line, self.separators);
+        let watch = Rc::new(RefCell::new(Watched { quotes: watch, since_record: 0, ended: false }));
+        let reader = ReaderBuilder::new()
+            .delimiter(self.delimiter)
+            .has_headers(false)
+            .flexible(true) // so that a ragged row is named by our own error
+            .buffer_capacity(1 << 16)
+            .from_reader(Limited { inner: file, watched: Rc::clone(&watch) });
+        let mut records = Records { path: self.path, reader, watched: watch, start };
+        let mut record = ByteRecord::new();
+        if self.separators.is_none() {
+            self.table = TableBuilder::new(file_bytes);
+            self.read_header(&mut records, &mut record)?;
+        }
+        while records.next(&mut record)? {
+            if let Some((line, next_line)) = records.open_mark() {
+                return self.unclosed(line, next_line.map(|offset| records.after(offset, line)));
+            }
+            let place = self.place(records.line_of(&record));
+            let checked = self.push(&place, &record, &records.quoted());
+            checked.or_else(|error| self.bad_rows.note(error))?;
+            self.num_rows += 1;
+        }
+        Ok(None)
+    }
+
+    fn place(&self, line: u64) -> Place<'a> {
+        Place { path: self.path, row: self.num_rows, line }
+    }
+
+    /// A mark that is never closed: the table is refused, or its row left out, which ends with the
+    /// mark's line.
+    fn unclosed(&mut self, line: u64, next: Option<Start>) -> Result<Option<Start>, TableError> {
+        if self.on_bad_row == OnBadRow::Refuse {
+            return Err(TableError::UnclosedQuote { path: self.path.to_owned(), line });
+        }
+        let got = "has a cell whose quotation mark is never closed".to_owned();
+        let expected = "a closing mark was expected".to_owned();
+        self.bad_rows.note(self.place(line).error(got, expected, QUOTE_ADVICE))?;
+        self.num_rows += 1;
+        Ok(next)
+    }
+
+    fn read_header(
+        &mut self,
+        records: &mut Records<'_, impl Read>,
+        record: &mut ByteRecord,
+    ) -> Result<(), TableError> {
+        let path = self.path;
+        if records.next(record)? {
+            if let Some((line, _)) = records.open_mark() {
+                return Err(TableError::UnclosedQuote { path: path.to_owned(), line });
+            }
+            for cell in records.quoted() {
+                self.oddities.add_name(path, cell)?;
+            }
+            for bytes in record.iter() {
+                let name = std::str::from_utf8(bytes).map_err(|_| TableError::Header {
+                    path: path.to_owned(),
+                    problem: "a name is not UTF-8".to_owned(),
+                })?;
+                let added = self.table.add_column();
+                added.map_err(|error| refused(error, path, || "the header".to_owned()))?;
+                self.names.push(ColumnName::from(name));
             }
         }
-        csv::ErrorKind::Io(source) => read_error(path, source),
-        other => TableError::Damaged {
-            path: path.to_owned(),
-            format: "CSV",
-            problem: format!("{other:?}"),
-        },
-    })
+        self.separators = Some(records.watched.borrow().quotes.separators());
+        check_header(path, &self.names)
+    }
+
+    /// Checks the whole row before any of its cells is stored.
+    fn push(
+        &mut self,
+        place: &Place<'_>,
+        record: &ByteRecord,
+        quoted: &[QuotedCell],
+    ) -> Result<(), TableError> {
+        let merged = |cell: &&QuotedCell| cell.has_text_after && cell.closed > cell.opened;
+        if let Some(cell) = quoted.iter().find(merged) {
+            return Err(place.merged(*cell));
+        }
+        if record.len() != self.names.len() {
+            return Err(place.ragged(record.len(), self.names.len(), quoted.first()));
+        }
+        for (bytes, name) in record.iter().zip(&self.names) {
+            place.check_text(bytes, name)?;
+        }
+        for cell in quoted {
+            self.oddities.add(*cell);
+        }
+        let path = self.path;
+        let checked = self.table.check_rows(self.num_rows + 1);
+        checked.map_err(|error| refused(error, path, || place.name()))?;
+        for (column, bytes) in record.iter().enumerate() {
+            let text = std::str::from_utf8(bytes).expect("checked above");
+            let set = self.table.set(column, self.num_rows, Scalar::Text(text));
+            set.map_err(|error| {
+                let name = self.names[column].shown();
+                refused(error, path, || format!("column `{name}`, {}", place.name()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Content {
+        let remarks = self.oddities.remarks(self.path);
+        let (columns, spill) = self.table.finish();
+        let (names, num_rows, bad_rows) = (self.names, self.num_rows, self.bad_rows);
+        Content { names, columns, num_rows, bad_rows, remarks, spill }
+    }
+}
+
+/// The records of a file from a start on, with what their quotation marks do.
+struct Records<'a, R> {
+    path: &'a Path,
+    reader: Reader<Limited<R>>,
+    watched: Rc<RefCell<Watched>>,
+    start: Start,
+}
+
+impl<R: Read> Records<'_, R> {
+    /// Reads the next record, or says that there is none.
+    fn next(&mut self, record: &mut ByteRecord) -> Result<bool, TableError> {
+        let path = self.path;
+        self.watched.borrow_mut().since_record = 0;
+        let line = self.start.line - 1 + self.reader.position().line();
+        self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => {
+                TableError::TooMuch {
+                    what: format!("the row that starts in line {line} of `{}`", path.display()),
+                    got: format!("more than {MAX_RECORD_BYTES} bytes long"),
+                    limit: format!("{MAX_RECORD_BYTES} bytes (is a quotation mark never closed?)"),
+                }
+            }
+            csv::ErrorKind::Io(source) => read_error(path, source),
+            other => TableError::Damaged {
+                path: path.to_owned(),
+                format: "CSV",
+                problem: format!("{other:?}"),
+            },
+        })
+    }
+
+    fn line_of(&self, record: &ByteRecord) -> u64 {
+        self.start.line - 1 + record.position().map_or(0, csv::Position::line)
+    }
+
+    /// The start after the line of an open mark.
+    fn after(&self, offset: u64, line: u64) -> Start {
+        Start { offset: self.start.offset + offset, line: line + 1 }
+    }
+
+    /// The mark of the record just read that the end of the file leaves open, and the offset of the
+    /// line after it.
+    fn open_mark(&self) -> Option<(u64, Option<u64>)> {
+        let watched = self.watched.borrow();
+        // Only a record that is not closed is read to the very end.
+        let is_last = watched.ended && self.reader.position().byte() >= watched.quotes.offset();
+        watched.quotes.open().filter(|_| is_last)
+    }
+
+    /// The cells in quotation marks of the record just read that deserve a look.
+    fn quoted(&self) -> Vec<QuotedCell> {
+        let end = self.reader.position().byte();
+        self.watched.borrow_mut().quotes.found_before(end).collect()
+    }
 }
 
 fn read_error(path: &Path, source: io::Error) -> TableError {
@@ -131,35 +268,145 @@ impl Place<'_> {
     }
 
     fn error(&self, got: String, expected: String, advice: &str) -> TableError {
-        let (path, row, line) = (self.path.to_owned(), self.row, self.line);
-        TableError::Row { path, row, line, got, expected, advice: advice.to_owned() }
+        self.error_in(None, got, expected, advice)
     }
 
-    fn ragged(&self, got: usize, expected: usize) -> TableError {
+    fn error_in(
+        &self,
+        column: Option<&ColumnName>,
+        got: String,
+        expected: String,
+        advice: &str,
+    ) -> TableError {
+        let (path, row, line) = (self.path.to_owned(), self.row, Some(self.line));
+        let (column, advice) = (column.cloned(), advice.to_owned());
+        TableError::Row(Arc::new(BadRow { path, row, line, column, got, expected, advice }))
+    }
+
+    fn ragged(&self, got: usize, expected: usize, quoted: Option<&QuotedCell>) -> TableError {
         let advice = "a cell that contains the separator or a line break stands in double quotes";
-        self.error(format!("has {got} cells"), format!("the header has {expected}"), advice)
+        let within = quoted.filter(|cell| cell.closed > cell.opened).map_or_else(
+            String::new,
+            |QuotedCell { opened, closed, .. }| {
+                format!(", one with a quotation mark from line {opened} to line {closed}")
+            },
+        );
+        self.error(format!("has {got} cells{within}"), format!("the header has {expected}"), advice)
     }
 
-    fn not_utf8(&self, column: &ColumnName) -> TableError {
-        let got = format!("holds bytes in column `{column}` that are no text");
-        self.error(got, "UTF-8 was expected".to_owned(), "save the file in the UTF-8 encoding")
+    fn merged(&self, QuotedCell { opened, closed, .. }: QuotedCell) -> TableError {
+        let got = format!(
+            "has a quotation mark that opens in line {opened} and closes in line {closed}, before \
+             more text"
+        );
+        let expected = "a separator or the end of the row was expected after it".to_owned();
+        self.error(got, expected, QUOTE_ADVICE)
+    }
+
+    /// Checks that a cell is text, and not too long.
+    fn check_text(&self, bytes: &[u8], column: &ColumnName) -> Result<(), TableError> {
+        let name = column.shown();
+        if std::str::from_utf8(bytes).is_err() {
+            let got = format!("holds bytes in column `{name}` that are no text");
+            let (expected, advice) = ("UTF-8 was expected", "save the file in the UTF-8 encoding");
+            return Err(self.error_in(Some(column), got, expected.to_owned(), advice));
+        }
+        if bytes.len() > MAX_TEXT_BYTES {
+            let got = format!("holds a text of {} bytes in column `{name}`", bytes.len());
+            let expected = format!("at most {MAX_TEXT_BYTES} bytes are allowed");
+            return Err(self.error_in(Some(column), got, expected, "shorten the text"));
+        }
+        Ok(())
     }
 }
 
-/// Stops a record that passes [`MAX_RECORD_BYTES`] before it fills the memory.
+/// Cells in quotation marks that were read, and that a person should look at.
+#[derive(Debug, Default)]
+struct Oddities {
+    long: Vec<QuotedCell>,
+    with_text_after: Vec<QuotedCell>,
+}
+
+impl Oddities {
+    fn add(&mut self, cell: QuotedCell) {
+        if cell.has_text_after {
+            self.with_text_after.push(cell);
+        } else if cell.looks_like_rows || cell.closed - cell.opened > MANY_LINES {
+            self.long.push(cell);
+        }
+    }
+
+    /// A name may run over lines, but not into text after its mark.
+    fn add_name(&mut self, path: &Path, cell: QuotedCell) -> Result<(), TableError> {
+        if cell.has_text_after && cell.closed > cell.opened {
+            let QuotedCell { opened, closed, .. } = cell;
+            let problem = format!(
+                "a quotation mark opens in line {opened} and closes in line {closed}, before more \
+                 text"
+            );
+            return Err(TableError::Header { path: path.to_owned(), problem });
+        }
+        if cell.closed > cell.opened {
+            self.long.push(cell);
+        } else {
+            self.add(cell);
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, path: &Path) -> Vec<String> {
+        let of = |cells: &[QuotedCell], shown: &dyn Fn(QuotedCell) -> String| {
+            let more = match cells.len() {
+                0 | 1 => String::new(),
+                count => format!(" ({count} cells like it)"),
+            };
+            cells.first().map(|&first| format!("`{}`: {}{more}", path.display(), shown(first)))
+        };
+        let long = of(&self.long, &|QuotedCell { opened, closed, .. }| {
+            format!(
+                "one cell runs from line {opened} to line {closed}; is its quotation mark closed \
+                 where it should be?"
+            )
+        });
+        let with_text_after = of(&self.with_text_after, &|QuotedCell { opened, .. }| {
+            format!(
+                "a cell in line {opened} has text after its closing quotation mark; the marks are \
+                 not read as part of it"
+            )
+        });
+        long.into_iter().chain(with_text_after).collect()
+    }
+}
+
+/// What is known of the bytes that a reader was given.
+#[derive(Debug)]
+struct Watched {
+    quotes: QuoteWatch,
+    /// Bytes read since the last whole record, give or take the reader's buffer.
+    since_record: usize,
+    ended: bool,
+}
+
+/// Stops a record that passes [`MAX_RECORD_BYTES`] before it fills the memory, and watches
+/// quotation marks.
 struct Limited<R> {
     inner: R,
-    /// Bytes read since the last whole record, give or take the reader's buffer.
-    since_record: Rc<Cell<usize>>,
+    watched: Rc<RefCell<Watched>>,
 }
 
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.since_record.get() > MAX_RECORD_BYTES {
+        let mut watched = self.watched.borrow_mut();
+        if watched.since_record > MAX_RECORD_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let read = self.inner.read(buffer)?;
-        self.since_record.set(self.since_record.get() + read);
+        watched.since_record += read;
+        watched.quotes.watch(&buffer[..read]);
+        if read == 0 && !buffer.is_empty() {
+            watched.ended = true;
+            watched.quotes.end();
+        }
         Ok(read)
     }
 }
@@ -249,6 +496,121 @@ mod tests {
         assert_eq!(hint.unwrap(), "save the file in the UTF-8 encoding");
     }
 
+    fn leaving_out(content: &str) -> Table {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        fs::write(&path, content).unwrap();
+        let options = ReadOptions { on_bad_row: OnBadRow::LeaveOut, ..ReadOptions::default() };
+        Table::read_with(&path, &options).unwrap()
+    }
+
+    /// The row, line, column and reason of each row that was left out.
+    fn left_out(table: &Table) -> Vec<(usize, u64, Option<&str>, &str)> {
+        let shown = table.bad_rows().map(|bad| {
+            let column = bad.column.as_ref().map(ColumnName::as_str);
+            (bad.row, bad.line.unwrap(), column, bad.got.as_str())
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_never_closed_is_refused_with_its_line() {
+        let closed = "a,b\n1,x\n\n2,\"y\nz\"\n";
+        for (open, line) in [
+            ("3,\"v\n4,w\n5,x\n", 6),
+            ("3,\"v", 6),
+            ("3,\"\"\"v\n", 6),
+            ("3,\"p\nq\"\n4,\"r\r\n", 8),
+        ] {
+            let (message, hint) = refusal(format!("{closed}{open}"));
+            let expected =
+                format!("the quotation mark that opens in line {line} of `t.csv` is never closed");
+            assert_eq!(message, expected, "{open}");
+            assert!(hint.unwrap().starts_with("close the mark where its cell ends"));
+        }
+        let (message, _) = refusal("a,\"b\n1,2\n");
+        assert_eq!(message, "the quotation mark that opens in line 1 of `t.csv` is never closed");
+        assert!(table("t.csv", format!("{closed}3,\"v\"")).is_ok());
+    }
+
+    #[test]
+    fn rows_after_an_open_quotation_mark_are_read_where_its_row_is_left_out() {
+        let table = leaving_out("a,b\n1,x\n2,\"y\n3,\"\"\n4,z\n");
+        assert_eq!(left_out(&table).iter().map(|bad| (bad.0, bad.1)).collect::<Vec<_>>(), [(1, 3)]);
+        let expected = [Some("1".into()), None, Some("3".into()), Some("4".into())];
+        let column = table.column(&ColumnName::from("a")).unwrap();
+        let read = |row| column.cell(row).text().ok().flatten().map(std::borrow::Cow::into_owned);
+        assert_eq!((0..4).map(read).collect::<Vec<_>>(), expected);
+        let refused = column.cell(1).text().unwrap_err();
+        assert!(refused.to_string().contains("row 2 (line 3) of"), "{refused}");
+        assert!(refused.to_string().contains("quotation mark is never closed"), "{refused}");
+        let last = leaving_out("a\nx\n\"y");
+        assert_eq!((last.num_rows(), left_out(&last).len()), (2, 1));
+    }
+
+    #[test]
+    fn rows_merged_by_two_stray_quotation_marks_are_refused() {
+        let (message, _) = refusal("a,b\n1,\"x\n2,y\n3,\"z\n4,w\n");
+        assert_eq!(
+            message,
+            "row 1 (line 2) of `t.csv` has a quotation mark that opens in line 2 and closes in line \
+             4, before more text, but a separator or the end of the row was expected after it"
+        );
+        let (message, _) = refusal("a,\"b\n1,\"x\n");
+        assert_eq!(
+            message,
+            "the columns of `t.csv`: a quotation mark opens in line 1 and closes in line 2, before \
+             more text"
+        );
+        let (message, _) = refusal("a,b\n\"1,x\n2\",y,z\n");
+        assert_eq!(
+            message,
+            "row 1 (line 2) of `t.csv` has 3 cells, one with a quotation mark from line 2 to line \
+             3, but the header has 2"
+        );
+    }
+
+    #[test]
+    fn a_cell_that_runs_over_lines_like_rows_is_read_with_a_remark() {
+        let remarks = |content: &str| {
+            let remarks = table("t.csv", content).unwrap().remarks().to_vec();
+            remarks.iter().map(|remark| remark.split_once(": ").unwrap().1.to_owned()).collect()
+        };
+        let no_remarks: Vec<String> = vec![];
+        let rows: Vec<String> = remarks("a,b,c\n1,2,\"x\n3,4,y\n5,6,z\n7,8\"\n");
+        let expected =
+            "one cell runs from line 2 to line 5; is its quotation mark closed where it should be?";
+        assert_eq!(rows, [expected]);
+        let long: Vec<String> = remarks(&format!("a\n\"{}\"\n", "x\n".repeat(101)));
+        assert_eq!(long.len(), 1);
+        let prose: Vec<String> = remarks(&format!("a,b\n1,\"{}\"\n", "so, it\nis.\n".repeat(20)));
+        assert_eq!(prose, no_remarks);
+        let after: Vec<String> = remarks("a\n\"5\" screen\n\"6\" one\n\"7\" \n");
+        let expected = "a cell in line 2 has text after its closing quotation mark; the marks are \
+                        not read as part of it (2 cells like it)";
+        assert_eq!(after, [expected]);
+    }
+
+    #[test]
+    fn rows_that_are_none_are_left_out_and_keep_their_place() {
+        let table = leaving_out("a,b\n1,x\n2\n3,y,z\n\"4\nq\",z\n");
+        assert_eq!(table.num_rows(), 4);
+        assert_eq!(left_out(&table), [(1, 3, None, "has 1 cells"), (2, 4, None, "has 3 cells")]);
+        let table = {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("t.csv");
+            fs::write(&path, b"a,b\n1,x\n2,caf\xe9\n3,y\n").unwrap();
+            let on_bad_row = OnBadRow::LeaveOut;
+            Table::read_with(&path, &ReadOptions { on_bad_row, ..ReadOptions::default() }).unwrap()
+        };
+        let got = "holds bytes in column `b` that are no text";
+        assert_eq!(left_out(&table), [(1, 3, Some("b"), got)]);
+        let column = table.column(&ColumnName::from("a")).unwrap();
+        assert!(column.cell(1).is_missing());
+        assert_eq!(column.cell(2).number().unwrap(), Some(3.0));
+        assert_eq!(table.summaries()[0].missing, 1);
+    }
+
     #[test]
     fn a_quotation_mark_that_is_never_closed_does_not_fill_the_memory() {
         let mut content = b"a\n\"".to_vec();
@@ -266,7 +628,8 @@ mod tests {
         let content = format!("a,b\n1,{}\n", "x".repeat(crate::MAX_TEXT_BYTES + 1));
         assert_eq!(
             refusal(content).0,
-            "the text in column `t.csv` is 16777217 bytes, but at most 16777216 bytes is allowed"
+            "row 1 (line 2) of `t.csv` holds a text of 16777217 bytes in column `b`, but at most \
+             16777216 bytes are allowed"
         );
     }
 
@@ -274,6 +637,27 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(content in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = table("t.csv", content);
+        }
+
+        /// A mark more or less is never passed over: the rows are those that were written, or the
+        /// table is refused, or it is remarked upon.
+        #[test]
+        fn a_stray_mark_never_merges_rows_without_a_word(
+            rows in 2_usize..30,
+            at in 0_usize..30,
+            closed in proptest::bool::ANY,
+        ) {
+            let at = at % rows;
+            // Marks that all rows have, but for one end; or no marks, but for one.
+            let line = |row: usize| match (closed, row == at) {
+                (_, true) => format!("{row},k,\"n {row}\n"),
+                (true, false) => format!("{row},k,\"n {row}\"\n"),
+                (false, false) => format!("{row},k,n {row}\n"),
+            };
+            let content = format!("a,b,c\n{}", (0..rows).map(line).collect::<String>());
+            if let Ok(table) = table("t.csv", content) {
+                prop_assert!(table.num_rows() == rows || !table.remarks().is_empty());
+            }
         }
 
         #[test]

@@ -5,26 +5,32 @@
 //! in Base64; a list of texts, numbers and booleans is kept as its JSON text.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sensorium_core::ColumnName;
+use sensorium_core::text::shown;
 use serde_json::{Map, Value};
 
-use super::{Content, check_header, refused};
-use crate::TableError;
-use crate::limits::MAX_RECORD_BYTES;
+use super::{Content, check_header, json, refused};
+use crate::bad_row::BadRows;
+use crate::limits::{MAX_RECORD_BYTES, MAX_TEXT_BYTES};
+use crate::open::open_table;
 use crate::storage::{Scalar, TableBuilder};
+use crate::{BadRow, ReadOptions, TableError};
 
-pub(super) fn read(path: &Path) -> Result<Content, TableError> {
+pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
     let failed = |source| TableError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    let file_bytes = file.metadata().map_err(failed)?.len();
+    let (file, file_bytes) = open_table(path)?;
     let mut input = BufReader::new(file);
-    let mut rows = Reading { table: TableBuilder::new(file_bytes), ..Reading::default() };
+    let mut rows = Reading {
+        table: TableBuilder::new(file_bytes),
+        bad_rows: BadRows::new(options.on_bad_row),
+        ..Reading::default()
+    };
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -36,7 +42,9 @@ pub(super) fn read(path: &Path) -> Result<Content, TableError> {
         place.check_length(line.len())?;
         let text = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line);
         if !text.trim_ascii().is_empty() {
-            rows.push(&place, place.object(text)?)?;
+            let read = place.cells(text).and_then(|cells| rows.push(&place, cells));
+            read.or_else(|error| rows.bad_rows.note(error))?;
+            rows.num_rows += 1;
         }
     }
     rows.finish(path)
@@ -49,19 +57,22 @@ struct Reading {
     names: Vec<ColumnName>,
     columns: BTreeMap<String, usize>,
     num_rows: usize,
+    bad_rows: BadRows,
 }
 
 impl Reading {
-    fn push(&mut self, place: &Place<'_>, object: Map<String, Value>) -> Result<(), TableError> {
-        for (key, value) in object {
+    fn push(&mut self, place: &Place<'_>, cells: Vec<(String, Owned)>) -> Result<(), TableError> {
+        for (key, value) in cells {
             let column = match self.columns.get(&key) {
                 Some(column) => *column,
                 None => self.add_column(place, &key)?,
             };
-            self.set(place, column, &key, value)?;
+            self.table.set(column, self.num_rows, value.scalar()).map_err(|error| {
+                let key = shown(&key);
+                refused(error, place.path, || format!("column `{key}`, {}", place.name()))
+            })?;
         }
-        self.num_rows += 1;
-        let checked = self.table.check_rows(self.num_rows);
+        let checked = self.table.check_rows(self.num_rows + 1);
         checked.map_err(|error| refused(error, place.path, || place.name()))
     }
 
@@ -73,26 +84,11 @@ impl Reading {
         Ok(column)
     }
 
-    fn set(
-        &mut self,
-        place: &Place<'_>,
-        column: usize,
-        key: &str,
-        value: Value,
-    ) -> Result<(), TableError> {
-        let owned = Owned::new(value).map_err(|(got, expected)| {
-            place.error(format!("holds {got} under the key `{key}`"), expected)
-        })?;
-        self.table.set(column, self.num_rows, owned.scalar()).map_err(|error| {
-            refused(error, place.path, || format!("column `{key}`, {}", place.name()))
-        })
-    }
-
     fn finish(self, path: &Path) -> Result<Content, TableError> {
-        let Self { table, names, num_rows, .. } = self;
+        let Self { table, names, num_rows, bad_rows, .. } = self;
         check_header(path, &names)?;
-        let (columns, spill) = table.finish(num_rows);
-        Ok(Content { names, columns, num_rows, spill })
+        let (columns, spill) = table.finish();
+        Ok(Content { names, columns, num_rows, bad_rows, remarks: Vec::new(), spill })
     }
 }
 
@@ -175,16 +171,17 @@ impl Place<'_> {
         format!("row {} (line {})", self.row + 1, self.line)
     }
 
-    fn error(&self, got: String, expected: &str) -> TableError {
+    fn error(&self, column: Option<&str>, got: String, expected: &str) -> TableError {
         let advice = "every line is one object, such as {\"photo\": \"a.png\", \"label\": \"cat\"}";
-        TableError::Row {
+        TableError::Row(Arc::new(BadRow {
             path: self.path.to_owned(),
             row: self.row,
-            line: self.line,
+            line: Some(self.line),
+            column: column.map(ColumnName::from),
             got,
             expected: expected.to_owned(),
             advice: advice.to_owned(),
-        }
+        }))
     }
 
     fn check_length(&self, bytes: usize) -> Result<(), TableError> {
@@ -198,13 +195,41 @@ impl Place<'_> {
         })
     }
 
+    /// The line's cells by key, every one of them checked.
+    fn cells(&self, text: &[u8]) -> Result<Vec<(String, Owned)>, TableError> {
+        let cells = self.object(text)?.into_iter().map(|(key, value)| {
+            let cell = Owned::new(value).map_err(|(got, expected)| {
+                let got = format!("holds {got} under the key `{}`", shown(&key));
+                self.error(Some(&key), got, expected)
+            })?;
+            self.check_text(&key, &cell)?;
+            Ok((key, cell))
+        });
+        cells.collect()
+    }
+
+    fn check_text(&self, key: &str, cell: &Owned) -> Result<(), TableError> {
+        match cell {
+            Owned::Text(text) if text.len() > MAX_TEXT_BYTES => {
+                let (got, key_shown) = (text.len(), shown(key));
+                let got = format!("holds a text of {got} bytes under the key `{key_shown}`");
+                let expected = format!("at most {MAX_TEXT_BYTES} bytes are allowed");
+                Err(self.error(Some(key), got, &expected))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn object(&self, text: &[u8]) -> Result<Map<String, Value>, TableError> {
-        let expected = "one object was expected";
-        match serde_json::from_slice(text) {
+        let refuse = |got: &str| Err(self.error(None, got.to_owned(), "one object was expected"));
+        match json::parse(text) {
             Ok(Value::Object(object)) => Ok(object),
-            Ok(Value::Array(_)) => Err(self.error("is a list".to_owned(), expected)),
-            Ok(_) => Err(self.error("is a single value".to_owned(), expected)),
-            Err(error) => Err(self.error(format!("is not JSON ({error})"), expected)),
+            Ok(Value::Array(_)) => refuse("is a list"),
+            Ok(_) => refuse("is a single value"),
+            Err(got) if got.ends_with(" twice") => {
+                Err(self.error(None, got, "every key once was expected"))
+            }
+            Err(got) => refuse(&got),
         }
     }
 }
@@ -287,8 +312,8 @@ mod tests {
     fn a_line_that_is_no_object_is_named() {
         assert_eq!(
             refusal("{\"a\": 1}\n\n{\"a\": 1\n"),
-            "row 2 (line 3) of `t.jsonl` is not JSON (EOF while parsing an object at line 2 column \
-             0), but one object was expected"
+            "row 2 (line 3) of `t.jsonl` is not JSON (EOF while parsing an object, at byte 0), but \
+             one object was expected"
         );
         assert_eq!(
             refusal("[{\"a\": 1}]"),
@@ -304,6 +329,61 @@ mod tests {
             table("3").unwrap_err().hint().unwrap(),
             "every line is one object, such as {\"photo\": \"a.png\", \"label\": \"cat\"}"
         );
+    }
+
+    #[test]
+    fn a_doubled_key_is_refused_with_its_line() {
+        assert_eq!(
+            refusal("{\"a\": 1}\n{\"a\": 1, \"b\": 2, \"a\": 3}\n"),
+            "row 2 (line 2) of `t.jsonl` has the key `a` twice, but every key once was expected"
+        );
+        assert_eq!(
+            refusal("{\"i\": {\"path\": \"a\", \"path\": \"b\"}}"),
+            "row 1 (line 1) of `t.jsonl` has the key `path` twice, but every key once was expected"
+        );
+    }
+
+    #[test]
+    fn lines_that_are_no_rows_are_left_out_and_keep_their_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.jsonl");
+        let content =
+            b"{\"a\": 1}\n{\"a\": 1e999}\n\n{\"a\": 2, \"a\": 3}\n[1]\n{\"a\": \"caf\xe9\"}\n\
+                        {\"new\": 1, \"a\": [[1]]}\n{\"a\": 4}\n{\"a\"";
+        fs::write(&path, content).unwrap();
+        let on_bad_row = crate::OnBadRow::LeaveOut;
+        let options = ReadOptions { on_bad_row, ..ReadOptions::default() };
+        let table = Table::read_with(&path, &options).unwrap();
+        let bad: Vec<_> =
+            table.bad_rows().map(|bad| (bad.row, bad.line.unwrap(), bad.got.as_str())).collect();
+        assert_eq!(
+            bad,
+            [
+                (1, 2, "is not JSON (number out of range, at byte 11)"),
+                (2, 4, "has the key `a` twice"),
+                (3, 5, "is a list"),
+                (4, 6, "is not JSON (invalid unicode code point, at byte 11)"),
+                (5, 7, "holds a list of lists or objects under the key `a`"),
+                (7, 9, "is not JSON (EOF while parsing an object, at byte 4)"),
+            ]
+        );
+        // Nothing of a row that was left out is in the table: its keys make no columns, and its values
+        // no other type.
+        assert_eq!(table.column_names(), [ColumnName::from("a")]);
+        let column = table.column(&ColumnName::from("a")).unwrap();
+        assert_eq!(column.storage().physical_type(), PhysicalType::Integer);
+        assert_eq!(column.cell(6).number().unwrap(), Some(4.0));
+        assert!(column.cell(4).number().is_err());
+    }
+
+    #[test]
+    fn thousands_of_keys_in_few_rows_each_take_little() {
+        let lines = (0..30_000).map(|row| format!("{{\"k{}\":\"x\"}}\n", row % 9_000));
+        let table = table(lines.collect::<String>()).unwrap();
+        assert_eq!((table.num_rows(), table.column_names().len()), (30_000, 9_000));
+        let column = table.column(&ColumnName::from("k17")).unwrap();
+        let present = (0..30_000).filter(|&row| !column.cell(row).is_missing());
+        assert!(present.eq([17, 9_017, 18_017, 27_017]));
     }
 
     #[test]

@@ -31,21 +31,27 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use sensorium_core::ColumnName;
 use serde_json::Value;
 
+use super::pages::page_sizes;
 use super::{Content, check_header, refused};
-use crate::TableError;
+use crate::bad_row::BadRows;
+use crate::limits::{MAX_TEXT_BYTES, max_page_bytes, max_table_bytes};
+use crate::open::open_table;
 use crate::storage::{BuildError, Scalar, Storage, TableBuilder};
+use crate::{BadRow, ReadOptions, TableError};
 
 /// The size of a batch of rows, in bytes before compression; a batch has at least one row.
 const BATCH_BYTES: u64 = 8 << 20;
 /// The most rows of a batch.
 const BATCH_ROWS: u64 = 4096;
+/// What an item of a list takes while it is decoded and written, in bytes: itself, its levels and
+/// its digits.
+const ITEM_BYTES: u64 = 32;
 
-pub(super) fn read(path: &Path) -> Result<Content, TableError> {
-    let file =
-        File::open(path).map_err(|source| TableError::Read { path: path.to_owned(), source })?;
+pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
+    let (file, file_bytes) = open_table(path)?;
     // The decoders index by numbers from the file: on some altered files they panic. Nothing that
     // was being built outlives the panic.
-    catch_unwind(AssertUnwindSafe(|| read_file(path, &file)))
+    catch_unwind(AssertUnwindSafe(|| read_file(path, &file, file_bytes, options)))
         .unwrap_or_else(|_| Err(damaged(path, &"its pages contradict each other")))
 }
 
@@ -53,26 +59,32 @@ fn damaged(path: &Path, problem: &impl ToString) -> TableError {
     TableError::Damaged { path: path.to_owned(), format: "Parquet", problem: problem.to_string() }
 }
 
-fn read_file(path: &Path, file: &File) -> Result<Content, TableError> {
+fn read_file(
+    path: &Path,
+    file: &File,
+    file_bytes: u64,
+    options: &ReadOptions,
+) -> Result<Content, TableError> {
     let metadata = load_metadata(file).map_err(|error| damaged(path, &error))?;
     let fields = metadata.schema().fields().clone();
     let names: Vec<ColumnName> =
         fields.iter().map(|field| ColumnName::from(field.name().as_str())).collect();
     check_header(path, &names)?;
-    let file_bytes = file.metadata().map_or(0, |metadata| metadata.len());
     let mut reading = Reading::new(path, &names, &fields, TableBuilder::new(file_bytes))?;
+    reading.bad_rows = BadRows::new(options.on_bad_row);
+    reading.file_bytes = file_bytes;
     reading.check(claimed_rows(&metadata))?;
     for group in 0..metadata.metadata().num_row_groups() {
         reading.read_group(file, &metadata, group)?;
     }
-    let Reading { table, num_rows, .. } = reading;
-    let (mut columns, spill) = table.finish(num_rows);
+    let Reading { table, num_rows, bad_rows, .. } = reading;
+    let (mut columns, spill) = table.finish();
     for (column, field) in columns.iter_mut().zip(&fields) {
         if append_of(field.data_type()).is_none() {
             *column = Storage::Unsupported(kind_of(field.data_type()));
         }
     }
-    Ok(Content { names, columns, num_rows, spill })
+    Ok(Content { names, columns, num_rows, bad_rows, remarks: Vec::new(), spill })
 }
 
 /// The file's schema in the types that [`append_of`] knows.
@@ -114,6 +126,8 @@ struct Reading<'a> {
     /// For each column that is read, its index and how it is appended.
     appends: Vec<(usize, Append)>,
     num_rows: usize,
+    bad_rows: BadRows,
+    file_bytes: u64,
 }
 
 impl<'a> Reading<'a> {
@@ -128,7 +142,15 @@ impl<'a> Reading<'a> {
             table.add_column().map_err(|error| refused(error, path, || "the schema".to_owned()))?;
             appends.extend(append_of(field.data_type()).map(|append| (index, append)));
         }
-        Ok(Self { path, names, table, appends, num_rows: 0 })
+        Ok(Self {
+            path,
+            names,
+            table,
+            appends,
+            num_rows: 0,
+            bad_rows: BadRows::default(),
+            file_bytes: 0,
+        })
     }
 
     fn check(&self, num_rows: usize) -> Result<(), TableError> {
@@ -149,6 +171,7 @@ impl<'a> Reading<'a> {
             return Ok(());
         }
         self.check_codecs(group_metadata)?;
+        self.check_pages(file, group_metadata)?;
         let file = file.try_clone();
         let file = file.map_err(|source| TableError::Read { path: path.to_owned(), source })?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
@@ -179,16 +202,51 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Refuses pages that would take more memory than the file may ask for, before one is read.
+    fn check_pages(&self, file: &File, group: &RowGroupMetaData) -> Result<(), TableError> {
+        let (mut bytes, mut items) = (0_u64, 0_u64);
+        let is_read = |root| self.appends.iter().any(|(index, _)| *index == root);
+        for (leaf, chunk) in group.columns().iter().enumerate() {
+            let schema = group.schema_descr();
+            if !is_read(schema.get_column_root_idx(leaf)) {
+                continue;
+            }
+            let sizes = page_sizes(file, chunk).map_err(|error| damaged(self.path, &error))?;
+            if chunk.compression() != Compression::UNCOMPRESSED {
+                bytes = bytes.saturating_add(sizes.bytes);
+            }
+            if chunk.column_descr().max_rep_level() > 0 {
+                items = items.saturating_add(sizes.values);
+            }
+        }
+        self.check_limit("the pages", bytes, max_page_bytes(self.file_bytes), "bytes")?;
+        // All items of a row group may be those of one list.
+        let max_items = max_table_bytes(self.file_bytes) / ITEM_BYTES;
+        self.check_limit("the lists", items, max_items, "items")
+    }
+
+    fn check_limit(&self, what: &str, got: u64, limit: u64, unit: &str) -> Result<(), TableError> {
+        if got <= limit {
+            return Ok(());
+        }
+        Err(TableError::TooMuch {
+            what: format!("what {what} of one row group of `{}` hold", self.path.display()),
+            got: format!("{got} {unit}"),
+            limit: format!("{limit} {unit} for a file of {} bytes", self.file_bytes),
+        })
+    }
+
     fn push(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
         let first_row = self.num_rows;
         self.num_rows += batch.num_rows();
         self.check(self.num_rows)?;
         for ((column, append), array) in self.appends.iter().zip(batch.columns()) {
             let column = *column;
-            let mut sink = Sink { table: &mut self.table, column, first_row, last: 0 };
+            let name = &self.names[column];
+            let place = Place { path: self.path, name, bad_rows: &mut self.bad_rows };
+            let mut sink = Sink { table: &mut self.table, column, first_row, last: 0, place };
             if let Err(error) = append(&mut sink, array.as_ref()) {
-                let row = first_row + sink.last + 1;
-                let name = &self.names[column];
+                let (row, name) = (first_row + sink.last + 1, name.shown());
                 return Err(refused(error, self.path, || format!("row {row} of column `{name}`")));
             }
         }
@@ -210,11 +268,42 @@ struct Sink<'a> {
     first_row: usize,
     /// Index in the batch of the value that was set last.
     last: usize,
+    place: Place<'a>,
+}
+
+/// What is needed to leave a row out.
+struct Place<'a> {
+    path: &'a Path,
+    name: &'a ColumnName,
+    bad_rows: &'a mut BadRows,
+}
+
+impl Place<'_> {
+    /// Notes a row whose text is too long, where such rows are left out.
+    fn leaves_out(&mut self, row: usize, value: Scalar<'_>) -> bool {
+        let Scalar::Text(text) = value else { return false };
+        if text.len() <= MAX_TEXT_BYTES {
+            return false;
+        }
+        let bad = BadRow {
+            path: self.path.to_owned(),
+            row,
+            line: None,
+            column: Some(self.name.clone()),
+            got: format!("holds a text of {} bytes in column `{}`", text.len(), self.name.shown()),
+            expected: format!("at most {MAX_TEXT_BYTES} bytes are allowed"),
+            advice: "shorten the text".to_owned(),
+        };
+        self.bad_rows.note(TableError::Row(Arc::new(bad))).is_ok()
+    }
 }
 
 impl Sink<'_> {
     fn set(&mut self, index: usize, value: Scalar<'_>) -> Result<(), BuildError> {
         self.last = index;
+        if self.place.leaves_out(self.first_row + index, value) {
+            return Ok(());
+        }
         self.table.set(self.column, self.first_row + index, value)
     }
 
@@ -389,10 +478,23 @@ fn is_item(data_type: &DataType) -> bool {
 
 fn lists(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
     let lists = array.as_list::<i32>();
-    sink.set_each_text(array, |index| {
-        let items = lists.value(index);
-        Value::Array((0..items.len()).map(|item| json(items.as_ref(), item)).collect()).to_string()
-    })
+    sink.set_each_text(array, |index| list_text(lists.value(index).as_ref()))
+}
+
+/// A list as JSON text; one beyond [`MAX_TEXT_BYTES`] is broken off, and refused by its length.
+fn list_text(items: &dyn Array) -> String {
+    let mut text = String::from("[");
+    for item in 0..items.len() {
+        if item > 0 {
+            text.push(',');
+        }
+        text.push_str(&json(items, item).to_string());
+        if text.len() > MAX_TEXT_BYTES {
+            break;
+        }
+    }
+    text.push(']');
+    text
 }
 
 /// One item of a list, in a type that [`is_item`] allows.
@@ -661,6 +763,66 @@ mod tests {
             error.hint().unwrap(),
             "write it with Snappy, Zstandard, LZ4 or gzip, or uncompressed"
         );
+    }
+
+    /// One text that many rows say, which the file holds once.
+    fn said_often(text: &str, rows: usize) -> Vec<u8> {
+        let keys = Int32Array::from(vec![0; rows]);
+        let values: ArrayRef = Arc::new(StringArray::from(vec![text]));
+        let said: ArrayRef = Arc::new(DictionaryArray::new(keys, values));
+        written(vec![("said", said)], Compression::ZSTD(ZstdLevel::default()))
+    }
+
+    #[test]
+    fn a_small_file_may_not_fill_the_memory_with_one_text() {
+        let bytes = said_often(&"a".repeat(1 << 20), 90);
+        assert!(bytes.len() < 40_000, "{}", bytes.len());
+        let message = read_bytes(&bytes).unwrap_err().to_string();
+        assert!(message.contains("t.parquet`, read up to row "), "{message}");
+        assert!(message.contains("of column `said`, is "), "{message}");
+        assert!(message.ends_with(&format!("for a file of {} bytes is allowed", bytes.len())));
+        let table = read_bytes(&said_often("a label of a usual length", 20_000)).unwrap();
+        assert_eq!(texts(&table, "said")[19_999].as_deref(), Some("a label of a usual length"));
+    }
+
+    #[test]
+    fn a_page_of_zeros_is_refused_before_it_is_decompressed() {
+        let text: ArrayRef = Arc::new(StringArray::from(vec!["0".repeat(70 << 20)]));
+        let bytes = written(vec![("t", text)], Compression::ZSTD(ZstdLevel::default()));
+        assert!(bytes.len() < 100_000, "{}", bytes.len());
+        let message = read_bytes(&bytes).unwrap_err().to_string();
+        assert!(message.contains("what the pages of one row group of"), "{message}");
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_refused_or_left_out() {
+        let mut list = ListBuilder::new(arrow_array::builder::Int64Builder::new());
+        list.append_value([Some(1)]);
+        list.append_value(vec![Some(0); 9 << 20]);
+        let list: ArrayRef = Arc::new(list.finish());
+        let bytes = written(vec![("l", list)], Compression::SNAPPY);
+        let message = read_bytes(&bytes).unwrap_err().to_string();
+        assert!(message.contains("of one row group of") && message.contains("items"), "{message}");
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_left_out_with_its_row() {
+        let long = "x".repeat(MAX_TEXT_BYTES + 1);
+        let text: ArrayRef = Arc::new(StringArray::from(vec!["a", &long, "b"]));
+        let number: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        let bytes = written(vec![("n", number), ("t", text)], Compression::UNCOMPRESSED);
+        assert!(read_bytes(&bytes).unwrap_err().to_string().contains("row 2 of column `t`"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.parquet");
+        fs::write(&path, bytes).unwrap();
+        let options =
+            ReadOptions { on_bad_row: crate::OnBadRow::LeaveOut, ..ReadOptions::default() };
+        let table = Table::read_with(&path, &options).unwrap();
+        let bad: Vec<_> = table.bad_rows().map(|bad| (bad.row, bad.line)).collect();
+        assert_eq!(bad, [(1, None)]);
+        let column = table.column(&ColumnName::from("n")).unwrap();
+        assert!(column.cell(1).is_missing());
+        assert_eq!(column.cell(2).number().unwrap(), Some(3.0));
     }
 
     #[test]

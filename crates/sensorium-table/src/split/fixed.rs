@@ -27,7 +27,11 @@ pub(super) fn read(section: Value) -> Result<SplitConfig, ConfigError> {
 }
 
 pub(super) fn assign(column: Column<'_>, num_rows: usize) -> Result<Vec<Part>, TableError> {
-    (0..num_rows).map(|row| part_of(&column.cell(row))).collect()
+    let part = |row| {
+        // A row that was left out is in no part, whatever this says.
+        if column.table().is_bad(row) { Ok(Part::Train) } else { part_of(&column.cell(row)) }
+    };
+    (0..num_rows).map(part).collect()
 }
 
 fn part_of(cell: &Cell<'_>) -> Result<Part, TableError> {

@@ -206,7 +206,7 @@ pub fn unsplit(table: &Table) -> TrainRows {
     TrainRows((0..table.num_rows()).collect())
 }
 
-/// Splits a table's rows to train on them.
+/// Splits a table's rows to train on them; those that the reader refused are in no part.
 ///
 /// # Errors
 ///
@@ -214,7 +214,9 @@ pub fn unsplit(table: &Table) -> TrainRows {
 pub fn split(table: &Table, config: &SplitConfig, seed: Seed) -> Result<Splits, TableError> {
     let parts = parts(table, config, seed)?;
     let rows_of = |part| -> Vec<usize> {
-        parts.iter().enumerate().filter_map(|(row, its)| (*its == part).then_some(row)).collect()
+        let rows =
+            parts.iter().enumerate().filter(|(row, its)| **its == part && !table.is_bad(*row));
+        rows.map(|(row, _)| row).collect()
     };
     let [train, validation, test] = Part::ALL.map(rows_of);
     let sizes = [train.len(), validation.len(), test.len()];
@@ -234,7 +236,7 @@ fn rows_by_value(
     num_rows: usize,
 ) -> Result<BTreeMap<String, Vec<usize>>, TableError> {
     let mut rows: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for row in 0..num_rows {
+    for row in (0..num_rows).filter(|row| !column.table().is_bad(*row)) {
         let value = column.cell(row).label()?.unwrap_or_default().into_owned();
         rows.entry(value).or_default().push(row);
     }

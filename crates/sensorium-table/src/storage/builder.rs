@@ -4,7 +4,7 @@ use std::io;
 
 use super::{Span, Sparse, Spill, Storage, Texts, text_from_number};
 use crate::limits::{
-    MAX_CELLS, MAX_COLUMNS, MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES, max_media_bytes,
+    MAX_CELLS, MAX_COLUMNS, MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES, max_media_bytes, max_table_bytes,
 };
 
 /// One value as a reader meets it.
@@ -23,6 +23,8 @@ pub(crate) enum Scalar<'a> {
 pub(crate) enum BuildError {
     /// What passed its limit, the size it has and the limit it has, each with the unit.
     TooMuch { what: &'static str, got: String, limit: String },
+    /// The whole table is larger in memory than its file may make it, in bytes.
+    TableTooLarge { got: u64, limit: u64, file_bytes: u64 },
     /// The temporary file.
     Spill(io::Error),
 }
@@ -33,19 +35,60 @@ impl BuildError {
     }
 }
 
+/// The memory that the cells of a table take, and may take.
+#[derive(Debug, Default)]
+struct Budget {
+    held: u64,
+    limit: u64,
+    file_bytes: u64,
+}
+
+impl Budget {
+    /// A cell of a fixed width; what keeps the present apart from the missing comes to this.
+    const CELL: u64 = 8;
+    /// A text beside its bytes.
+    const TEXT: u64 = 5;
+    /// Where bytes lie in the temporary file.
+    const SPAN: u64 = 17;
+
+    fn new(file_bytes: u64) -> Self {
+        Self { held: 0, limit: max_table_bytes(file_bytes), file_bytes }
+    }
+
+    fn take(&mut self, bytes: u64) -> Result<(), BuildError> {
+        self.held += bytes;
+        self.check(0)
+    }
+
+    fn give_back(&mut self, bytes: u64) {
+        self.held = self.held.saturating_sub(bytes);
+    }
+
+    /// Checks that `more` bytes may be held too.
+    fn check(&self, more: u64) -> Result<(), BuildError> {
+        let (got, limit) = (self.held.saturating_add(more), self.limit);
+        if got <= limit {
+            return Ok(());
+        }
+        Err(BuildError::TableTooLarge { got, limit, file_bytes: self.file_bytes })
+    }
+}
+
 /// Columns under construction, with what they share: the limits and the temporary file.
 #[derive(Debug, Default)]
 pub(crate) struct TableBuilder {
     columns: Vec<ColumnBuilder>,
     spill: Spill,
     text_bytes: usize,
+    budget: Budget,
     max_media_bytes: u64,
 }
 
 impl TableBuilder {
     /// A table without columns, read from a file of `file_bytes` bytes.
     pub(crate) fn new(file_bytes: u64) -> Self {
-        Self { max_media_bytes: max_media_bytes(file_bytes), ..Self::default() }
+        let (budget, max_media_bytes) = (Budget::new(file_bytes), max_media_bytes(file_bytes));
+        Self { budget, max_media_bytes, ..Self::default() }
     }
 
     /// Adds a column and says which it is.
@@ -64,7 +107,8 @@ impl TableBuilder {
         if cells > MAX_CELLS {
             return Err(BuildError::too_much("the table", cells, MAX_CELLS, "cells"));
         }
-        Ok(())
+        // Which rows of a column are present is told by 12 bytes for 64 rows.
+        self.budget.check(cells as u64 * 3 / 16)
     }
 
     /// Puts a value into `row`, which no value has reached in this column yet.
@@ -77,19 +121,16 @@ impl TableBuilder {
         if let Scalar::Text(text) = value {
             self.count_text(text.len())?;
         }
-        if value == Scalar::Missing {
-            return Ok(());
-        }
-        let builder = &mut self.columns[column];
-        builder.pad(row);
+        let (builder, budget) = (&mut self.columns[column], &mut self.budget);
         match value {
+            Scalar::Missing => Ok(()),
             Scalar::Bytes(bytes) => {
                 let total = self.spill.length() + bytes.len() as u64;
                 check_media(total, self.max_media_bytes)?;
                 let span = self.spill.push(bytes).map_err(BuildError::Spill)?;
-                builder.push_span(span)
+                builder.put_span(row, span, budget)
             }
-            scalar => builder.push(scalar),
+            scalar => builder.put(row, scalar, budget),
         }
     }
 
@@ -105,9 +146,9 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// The columns, every one of `num_rows` rows, and the file that holds their media.
-    pub(crate) fn finish(self, num_rows: usize) -> (Vec<Storage>, Spill) {
-        let columns = self.columns.into_iter().map(|column| column.finish(num_rows));
+    /// The columns, and the file that holds their media.
+    pub(crate) fn finish(self) -> (Vec<Storage>, Spill) {
+        let columns = self.columns.into_iter().map(ColumnBuilder::finish);
         (columns.collect(), self.spill)
     }
 }
@@ -132,68 +173,55 @@ impl Default for ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    /// Missing cells until there are `num_rows`.
-    fn pad(&mut self, num_rows: usize) {
-        match &mut self.0 {
-            Storage::Text(texts) => texts.pad(num_rows),
-            Storage::Integer(values) => values.pad(num_rows),
-            Storage::Number(values) => values.pad(num_rows),
-            Storage::Boolean(values) => values.pad(num_rows),
-            Storage::Media { spans, paths } => {
-                spans.resize(num_rows.max(spans.len()), None);
-                paths.pad(num_rows);
-            }
-            Storage::Mixed(_) | Storage::Unsupported(_) => {}
-        }
-    }
-
-    fn push(&mut self, value: Scalar<'_>) -> Result<(), BuildError> {
-        self.fit(value)?;
+    fn put(
+        &mut self,
+        row: usize,
+        value: Scalar<'_>,
+        budget: &mut Budget,
+    ) -> Result<(), BuildError> {
+        self.fit(value, budget)?;
         match (&mut self.0, value) {
-            (Storage::Integer(values), Scalar::Integer(whole)) => values.push(whole),
-            (Storage::Number(values), Scalar::Integer(whole)) => values.push(whole as f64),
-            (Storage::Number(values), Scalar::Number(number)) => values.push(number),
-            (Storage::Boolean(values), Scalar::Boolean(flag)) => values.push(flag),
-            (Storage::Text(texts), value) => push_text(texts, value)?,
-            (Storage::Media { spans, paths }, value) => {
-                spans.push(None);
-                push_text(paths, value)?;
+            (Storage::Integer(values), Scalar::Integer(whole)) => values.put(row, whole),
+            (Storage::Number(values), Scalar::Integer(whole)) => values.put(row, whole as f64),
+            (Storage::Number(values), Scalar::Number(number)) => values.put(row, number),
+            (Storage::Boolean(values), Scalar::Boolean(flag)) => values.put(row, flag),
+            (Storage::Text(texts) | Storage::Media { paths: texts, .. }, value) => {
+                return put_text(texts, row, value, budget);
             }
             _ => unreachable!("`fit` has widened the column to hold the value"),
         }
-        Ok(())
+        budget.take(Budget::CELL)
     }
 
-    fn push_span(&mut self, span: Span) -> Result<(), BuildError> {
+    fn put_span(&mut self, row: usize, span: Span, budget: &mut Budget) -> Result<(), BuildError> {
         if !matches!(self.0, Storage::Media { .. }) {
-            self.widen_to_text()?;
+            self.widen_to_text(budget)?;
             let Storage::Text(paths) = std::mem::replace(&mut self.0, Self::default().0) else {
                 unreachable!("the column has just become text");
             };
-            self.0 = Storage::Media { spans: vec![None; paths.len()], paths };
+            self.0 = Storage::Media { spans: Sparse::default(), paths };
         }
-        if let Storage::Media { spans, paths } = &mut self.0 {
-            paths.push("")?;
-            spans.push(Some(span));
+        if let Storage::Media { spans, .. } = &mut self.0 {
+            spans.put(row, span);
         }
-        Ok(())
+        budget.take(Budget::SPAN)
     }
 
     /// Widens the column until it can hold `value`.
-    fn fit(&mut self, value: Scalar<'_>) -> Result<(), BuildError> {
-        match (&self.0, value) {
+    fn fit(&mut self, value: Scalar<'_>, budget: &mut Budget) -> Result<(), BuildError> {
+        match (&mut self.0, value) {
             // No value yet: the first one decides.
-            (Storage::Text(texts), value) if texts.is_all_empty() => {
-                let rows = texts.len();
-                match value {
-                    Scalar::Integer(_) => self.0 = Storage::Integer(Sparse::missing(rows)),
-                    Scalar::Number(_) => self.0 = Storage::Number(Sparse::missing(rows)),
-                    Scalar::Boolean(_) => self.0 = Storage::Boolean(Sparse::missing(rows)),
-                    Scalar::Missing | Scalar::Text(_) | Scalar::Bytes(_) => {}
-                }
-            }
+            (Storage::Text(texts), value) if texts.is_all_empty() => match value {
+                Scalar::Integer(_) => self.0 = Storage::Integer(Sparse::default()),
+                Scalar::Number(_) => self.0 = Storage::Number(Sparse::default()),
+                Scalar::Boolean(_) => self.0 = Storage::Boolean(Sparse::default()),
+                Scalar::Missing | Scalar::Text(_) | Scalar::Bytes(_) => {}
+            },
             (Storage::Integer(values), Scalar::Number(_)) if values.all(is_exact) => {
-                let numbers = values.map(|whole| whole as f64);
+                let mut numbers = Sparse::default();
+                for (row, whole) in std::mem::take(values).into_present() {
+                    numbers.put(row, whole as f64);
+                }
                 self.0 = Storage::Number(numbers);
             }
             (Storage::Number(_), Scalar::Integer(whole)) if is_exact(whole) => {}
@@ -201,35 +229,47 @@ impl ColumnBuilder {
             | (Storage::Integer(_), Scalar::Integer(_))
             | (Storage::Number(_), Scalar::Number(_))
             | (Storage::Boolean(_), Scalar::Boolean(_)) => {}
-            _ => self.widen_to_text()?,
+            _ => self.widen_to_text(budget)?,
         }
         Ok(())
     }
 
-    fn widen_to_text(&mut self) -> Result<(), BuildError> {
-        let rows = match &self.0 {
-            Storage::Integer(values) => values.len(),
-            Storage::Number(values) => values.len(),
-            Storage::Boolean(values) => values.len(),
-            _ => return Ok(()),
-        };
+    /// The values as text; those of another type are freed as they are passed.
+    fn widen_to_text(&mut self, budget: &mut Budget) -> Result<(), BuildError> {
+        match std::mem::replace(&mut self.0, Self::default().0) {
+            Storage::Integer(values) => self.put_texts(values, Scalar::Integer, budget),
+            Storage::Number(values) => self.put_texts(values, Scalar::Number, budget),
+            Storage::Boolean(values) => self.put_texts(values, Scalar::Boolean, budget),
+            other => {
+                self.0 = other;
+                Ok(())
+            }
+        }
+    }
+
+    fn put_texts<T: Copy>(
+        &mut self,
+        values: Sparse<T>,
+        scalar: impl Fn(T) -> Scalar<'static>,
+        budget: &mut Budget,
+    ) -> Result<(), BuildError> {
         let mut texts = Texts::default();
-        for row in 0..rows {
-            texts.push(&self.0.get(row).as_text().unwrap_or_default())?;
+        for (row, value) in values.into_present() {
+            budget.give_back(Budget::CELL);
+            put_text(&mut texts, row, scalar(value), budget)?;
         }
         self.0 = Storage::Text(texts);
         Ok(())
     }
 
-    fn finish(mut self, num_rows: usize) -> Storage {
-        self.pad(num_rows);
+    fn finish(mut self) -> Storage {
         match &mut self.0 {
             Storage::Text(texts) => texts.shrink(),
             Storage::Integer(values) => values.shrink(),
             Storage::Number(values) => values.shrink(),
             Storage::Boolean(values) => values.shrink(),
             Storage::Media { spans, paths } => {
-                spans.shrink_to_fit();
+                spans.shrink();
                 paths.shrink();
             }
             Storage::Mixed(_) | Storage::Unsupported(_) => {}
@@ -243,13 +283,22 @@ fn is_exact(whole: i64) -> bool {
     whole.unsigned_abs() <= 1 << 53
 }
 
-fn push_text(texts: &mut Texts, value: Scalar<'_>) -> Result<(), BuildError> {
+fn put_text(
+    texts: &mut Texts,
+    row: usize,
+    value: Scalar<'_>,
+    budget: &mut Budget,
+) -> Result<(), BuildError> {
+    let mut put = |text: &str| {
+        budget.take(text.len() as u64 + Budget::TEXT)?;
+        texts.put(row, text)
+    };
     match value {
-        Scalar::Text(text) => texts.push(text),
-        Scalar::Integer(whole) => texts.push(&whole.to_string()),
-        Scalar::Number(number) => texts.push(&text_from_number(number)),
-        Scalar::Boolean(flag) => texts.push(if flag { "true" } else { "false" }),
-        Scalar::Missing | Scalar::Bytes(_) => texts.push(""),
+        Scalar::Text(text) => put(text),
+        Scalar::Integer(whole) => put(&whole.to_string()),
+        Scalar::Number(number) => put(&text_from_number(number)),
+        Scalar::Boolean(flag) => put(if flag { "true" } else { "false" }),
+        Scalar::Missing | Scalar::Bytes(_) => Ok(()),
     }
 }
 
@@ -264,7 +313,7 @@ mod tests {
         for (row, value) in values.iter().enumerate() {
             builder.set(column, row, *value).unwrap();
         }
-        builder.finish(values.len()).0.remove(0)
+        builder.finish().0.remove(0)
     }
 
     fn texts(storage: &Storage, rows: usize) -> Vec<String> {
@@ -336,7 +385,7 @@ mod tests {
 
     #[test]
     fn limits_are_named_before_memory_is_taken() {
-        let mut builder = TableBuilder::default();
+        let mut builder = TableBuilder::new(0);
         builder.add_column().unwrap();
         let refused = builder.check_rows(MAX_CELLS + 1).unwrap_err();
         assert!(matches!(
@@ -347,5 +396,41 @@ mod tests {
         let long = "x".repeat(MAX_TEXT_BYTES + 1);
         assert!(builder.set(0, 0, Scalar::Text(&long)).is_err());
         assert!(builder.set(0, 0, Scalar::Text(&long[1..])).is_ok());
+    }
+
+    #[test]
+    fn a_table_is_no_larger_than_its_file_may_make_it() {
+        let text = "x".repeat(1 << 20);
+        let mut builder = TableBuilder::new(1 << 10);
+        builder.add_column().unwrap();
+        let refused = (0..).find_map(|row| builder.set(0, row, Scalar::Text(&text)).err()).unwrap();
+        let BuildError::TableTooLarge { got, limit, file_bytes } = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((limit, file_bytes), ((64 << 20) + (256 << 10), 1 << 10));
+        assert!(limit < got && got <= limit + (1 << 20) + 5, "{got}");
+    }
+
+    #[test]
+    fn missing_cells_count_little_and_present_ones_what_they_take() {
+        let mut builder = TableBuilder::new(0);
+        (0..1_000).for_each(|_| assert!(builder.add_column().is_ok()));
+        for row in 0..100_000 {
+            builder.set(row % 1_000, row, Scalar::Integer(1)).unwrap();
+        }
+        assert!(builder.check_rows(100_000).is_ok());
+        assert!(builder.check_rows(500_000).is_err());
+    }
+
+    #[test]
+    fn a_column_that_becomes_text_is_counted_as_text() {
+        let mut builder = TableBuilder::new(0);
+        builder.add_column().unwrap();
+        for row in 0..10_u64 {
+            builder.set(0, usize::try_from(row).unwrap(), Scalar::Integer(i64::MIN)).unwrap();
+            assert_eq!(builder.budget.held, (row + 1) * 8);
+        }
+        builder.set(0, 10, Scalar::Text("a")).unwrap();
+        assert_eq!(builder.budget.held, 10 * (20 + 5) + 1 + 5);
     }
 }

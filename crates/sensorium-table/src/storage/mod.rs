@@ -1,6 +1,7 @@
 //! How a column lies in memory: compact, and in the type it was read in.
 
 mod builder;
+mod paged;
 mod present;
 mod spill;
 mod text;
@@ -12,6 +13,8 @@ pub(crate) use builder::{BuildError, Scalar, TableBuilder};
 pub(crate) use present::Sparse;
 pub(crate) use spill::{Span, Spill};
 pub(crate) use text::Texts;
+
+use sensorium_core::text::shown;
 
 use crate::Value;
 
@@ -60,7 +63,7 @@ pub(crate) enum Storage {
     Boolean(Sparse<bool>),
     /// Bytes where there are some, else the path, which is empty where the cell is missing.
     Media {
-        spans: Vec<Option<Span>>,
+        spans: Sparse<Span>,
         paths: Texts,
     },
     Mixed(Vec<Value>),
@@ -87,7 +90,7 @@ impl Storage {
             Self::Integer(values) => values.get(row).map_or(Held::Missing, Held::Integer),
             Self::Number(values) => values.get(row).map_or(Held::Missing, Held::Number),
             Self::Boolean(values) => values.get(row).map_or(Held::Missing, Held::Boolean),
-            Self::Media { spans, paths } => match spans[row] {
+            Self::Media { spans, paths } => match spans.get(row) {
                 Some(span) => Held::Spilled(span),
                 None => Held::text(paths.get(row)),
             },
@@ -156,12 +159,7 @@ impl fmt::Display for Held<'_> {
             Self::Spilled(span) => write!(f, "{} bytes", span.length),
             other => {
                 // A cell may be a whole document, and an error is read by a person.
-                const SHOWN: usize = 80;
-                let text = other.as_text().unwrap_or_default();
-                match text.char_indices().nth(SHOWN) {
-                    Some((end, _)) => write!(f, "`{}…`", &text[..end]),
-                    None => write!(f, "`{text}`"),
-                }
+                write!(f, "`{}`", shown(&other.as_text().unwrap_or_default()))
             }
         }
     }

@@ -9,14 +9,15 @@ use std::process::ExitCode;
 
 use sensorium_bundle::{Config, Fitted, Predictor};
 use sensorium_core::Seed;
-use sensorium_modality::ModalityError;
+use sensorium_modality::LeftOutRow;
 use sensorium_modality::pipeline::{PipelineLimits, RowFeatures};
 use sensorium_table::{Table, split};
 
+use super::left_out::{self, LeftOut};
 use super::one_row::one_row;
 use super::read_config::read_config;
-use super::{bundle_path, print};
-use crate::arguments::FeaturesArguments;
+use super::{bundle_path, print, read_table_at};
+use crate::arguments::{FeaturesArguments, OnError};
 use crate::failure::Failure;
 use crate::signals;
 use arrays::Arrays;
@@ -28,8 +29,9 @@ const BATCH: usize = 32;
 
 pub(super) fn run(arguments: &FeaturesArguments) -> Result<ExitCode, Failure> {
     signals::end_cleanly();
+    let on_error = arguments.on_error.on_error;
     let table = match &arguments.dataset {
-        Some(path) => Some(Table::read(path, arguments.media_root.as_deref())?),
+        Some(path) => Some(read_table_at(path, arguments.media_root.as_deref(), on_error)?),
         None => None,
     };
     let (config, fitted) = preprocessing(arguments, table.as_ref())?;
@@ -45,12 +47,17 @@ pub(super) fn run(arguments: &FeaturesArguments) -> Result<ExitCode, Failure> {
     };
     let plots = arguments.plot.as_deref().map(|folder| Plots::create(folder, shown)).transpose()?;
     let mut summary = Summary::new(shown);
-    for_each_row(shown, &rows, limit, |row| {
+    let left_out = for_each_row(shown, &rows, (limit, on_error), |row| {
         summary.add(row);
         arrays.as_mut().map_or(Ok(()), |arrays| arrays.add(row))?;
         plots.as_ref().map_or(Ok(()), |plots| plots.add(row))
     })?;
     arrays.map_or(Ok(()), Arrays::finish)?;
+    let list = arguments.output.as_deref().map(left_out::beside);
+    if let Some(list) = &list {
+        left_out::write(list, &left_out, on_error)?;
+    }
+    left_out::tell(&left_out, list.as_deref());
     print(&summary.shown())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -78,26 +85,35 @@ fn preprocessing(
     Ok((config, fitted))
 }
 
-/// Hands the features of the first `limit` rows to `each`, in the table's order.
+/// Hands the features of the first `limit` rows to `each`, in the table's order; a row left out keeps
+/// its place, with every input absent.
 fn for_each_row(
     inputs: Inputs<'_>,
     table: &Table,
-    limit: usize,
+    (limit, on_error): (usize, OnError),
     mut each: impl FnMut(&RowFeatures) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<LeftOut, Failure> {
     let source = inputs.fitted.features(inputs.config, table)?;
     let rows: Vec<usize> = (0..table.num_rows().min(limit)).collect();
     let batches: Vec<Vec<usize>> = rows.chunks(BATCH).map(<[usize]>::to_vec).collect();
+    let (mut left_out, mut next) = (LeftOut::new(), 0);
     let flow = source.for_each_batch(&batches, PipelineLimits::default(), |results, _| {
         for result in results {
-            let done = result
-                .map_err(|error: ModalityError| Failure::from(error))
-                .and_then(|row| each(&row));
+            let row = next;
+            next += 1;
+            let done = match (result, on_error) {
+                (Ok(features), _) => each(&features),
+                (Err(error), OnError::Stop) => Err(error.into()),
+                (Err(error), OnError::Skip) => {
+                    left_out.insert(row, LeftOutRow::new(row, &error));
+                    each(&RowFeatures { row, features: vec![None; inputs.fitted.inputs.len()] })
+                }
+            };
             if let Err(failure) = done {
                 return ControlFlow::Break(failure);
             }
         }
         ControlFlow::Continue(())
     });
-    flow.break_value().map_or(Ok(()), Err)
+    flow.break_value().map_or(Ok(left_out), Err)
 }

@@ -54,7 +54,7 @@ impl<'a> Summary<'a> {
         for ((feature, fitted), range) in inputs.zip(&self.ranges) {
             let [least, mean, most] = range.shown();
             table.add_row([
-                feature.name.to_string(),
+                feature.name.shown().into_owned(),
                 shape(fitted.shape()),
                 format!("{} of {}", range.present, self.rows),
                 least,
