@@ -1,5 +1,7 @@
 //! Sizes and files beyond a stated limit: refused before memory is taken for them.
 
+use std::fmt::Write as _;
+
 use crate::small::{Small, TRAIN};
 
 fn refused(small: &Small, set: &[&str]) -> String {
@@ -66,4 +68,45 @@ fn an_enormous_config_and_bundle_are_refused_unread() {
     let errors =
         small.refused(&["predict", "--model_path", "model.safetensors", "--dataset", "table.csv"]);
     assert!(errors.contains("107374182400 bytes, but at most 68719476736 are read"), "{errors}");
+}
+
+/// 70 numbers that say nothing, and one that says which half a row is of.
+#[test]
+fn a_report_of_very_many_inputs_is_one_that_a_person_reads() {
+    let small = Small::empty();
+    let names: Vec<String> = (0..70).map(|input| format!("n{input}")).collect();
+    let mut table = format!("{},half,split\n", names.join(","));
+    for row in 0..60 {
+        let cells: Vec<String> =
+            (0..70).map(|input| ((row * (input + 3) * 7919) % 101).to_string()).collect();
+        let split = ["train", "train", "train", "validation", "test", "test"][row % 6];
+        let half = if row * 7 % 60 < 30 { "low" } else { "high" };
+        writeln!(table, "{},{half},{split}", cells.join(",")).unwrap();
+    }
+    small.write("table.csv", table);
+    let inputs: Vec<String> =
+        names.iter().map(|name| format!("{{name: {name}, type: number}}")).collect();
+    small.write(
+        "config.yaml",
+        format!(
+            "input_features: [{}]\noutput_features: [{{name: half}}]\n\
+             combiner: {{type: concat}}\ntrainer: {{epochs: 1}}\n\
+             preprocessing: {{split: {{type: fixed, column: split}}}}\n",
+            inputs.join(", ")
+        ),
+    );
+    let output = small.run(TRAIN);
+    let (shown, said) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("judging 71 subsets of 70 inputs, not every one that there is"),
+        "{said}"
+    );
+    assert!(shown.contains("and 40 more in the statistics file"), "{shown}");
+    assert!(shown.lines().count() < 60, "{shown}");
+    let statistics = small.statistics("experiment_run");
+    let subsets = statistics["half"]["subsets"].as_object().unwrap();
+    assert_eq!(subsets.len(), 71);
+    assert_eq!(statistics["half"]["accuracy"], subsets[&names.join("+")]["accuracy"]);
 }

@@ -194,3 +194,33 @@ fn embeddings_of_a_table_stand_in_its_rows() {
     assert_eq!(first["caption"], rows[0]["caption"], "the bundle's encoder is the published one");
     assert_eq!(first.as_object().unwrap().len(), 4, "every input has a column");
 }
+
+#[test]
+fn a_table_of_one_row_is_encoded() {
+    let small = Small::of_rows(12);
+    publish(&small, "");
+    let table = small.read("table.csv");
+    let one: Vec<&str> = table.lines().take(2).collect();
+    small.write("one.csv", one.join("\n"));
+    let embed = ["embed", "--encoder", "caption=weights", "--dataset"];
+    small.succeed(&[&embed[..], &["one.csv", "-o", "one.jsonl"]].concat());
+    small.succeed(&[&embed[..], &["table.csv", "-o", "all.jsonl"]].concat());
+    assert_eq!(small.read("one.jsonl").lines().next(), small.read("all.jsonl").lines().next());
+}
+
+#[test]
+fn a_damaged_file_of_kept_embeddings_says_to_delete_it() {
+    let small = Small::of_rows(48);
+    publish(&small, "");
+    trained(&small, FROZEN);
+    let folder = small.path("results/embeddings");
+    let path = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let errors = small.refused(&[TRAIN, FROZEN].concat());
+    assert!(errors.contains("was altered"), "{errors}");
+    assert!(errors.contains("hint: delete this file: what it holds is encoded again"), "{errors}");
+    fs::remove_file(path).unwrap();
+    trained(&small, FROZEN);
+}

@@ -25,7 +25,16 @@ use crate::guard::guarded;
 
 /// Texts that every tokenizer has to survive, so that a file which survives none is refused before
 /// any row is read.
-const PROBES: [&str; 7] = ["", " ", "a", "A b", "\u{e9}, 7!", "\u{1f34e} \u{6587}", "a\n\tb  c"];
+const PROBES: [&str; 8] = [
+    "",
+    " ",
+    "a",
+    "One word, and 12,345 more.",
+    "\u{e9}t\u{e9}!",
+    "\u{1f34e}\u{1f34e} \u{6587}\u{5b57}",
+    "a\n\tb  c",
+    " \u{2581}x",
+];
 
 /// The largest tokenizer file that is read, in bytes; the largest in use have about half of it.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
@@ -207,7 +216,7 @@ mod tests {
     use sensorium_core::{Seed, config};
     use serde_json::json;
 
-    use super::super::{MAX_TEXT_BYTES, Text};
+    use super::super::{MAX_TEXT_BYTES, Text, TextAugmentation};
     use super::*;
     use crate::small_table::{SmallTable, text};
     use crate::{Features, Modality, golden};
@@ -436,29 +445,36 @@ mod tests {
     #[test]
     fn a_normalizer_that_inserts_nothing_before_bytes_is_refused_on_opening() {
         let refusal = refusal(&before_bytes(&json!({"type": "Prepend", "prepend": ""})));
-        assert!(refusal.contains("of the text \"a\" its tokenizer gave up"), "{refusal}");
+        assert!(refusal.contains("its tokenizer gave up: index out of bounds"), "{refusal}");
     }
 
-    /// It survives every probe, and then one text in the table is not survived.
+    /// All texts but those that begin with zz become one letter, which that normalizer survives.
     #[test]
     fn a_text_that_the_library_does_not_survive_is_its_rows_error() {
-        let empty = json!({"type": "Replace", "pattern": {"Regex": "x*"}, "content": ""});
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokenizer.json");
-        std::fs::write(&path, before_bytes(&empty).to_string()).unwrap();
-        let table = SmallTable::of([text("a b"), text("abc xx"), text("b")]);
-        let section = json!({
-            "tokenizer": "hf_tokenizer",
-            "pretrained_model_name_or_path": path,
+        let all_but_zz =
+            json!({"type": "Replace", "pattern": {"Regex": "^(?!zz)(?s:.*)$"}, "content": "a"});
+        let prepend = json!({"type": "Prepend", "prepend": ""});
+        let file = before_bytes(&json!({"type": "Sequence", "normalizers": [all_but_zz, prepend]}));
+        let table = SmallTable::of([text("a b"), text("zz top"), text("b")]);
+        let stored = json!({
             "max_sequence_length": 9,
+            "truncation_side": "right",
+            "tokens": {"hf_tokenizer": file.to_string()},
         });
-        let fitted = table.fit::<Text>(&config::read(section).unwrap()).unwrap();
+        let fitted: Text = serde_json::from_value(stored).unwrap();
         let cell = |row| fitted.decode(&table.column().cell(row));
         let error = cell(1).unwrap_err().to_string();
         let expected = "row 2 of column `it` is not a text that the tokenizer reads: its tokenizer \
                         gave up: index out of bounds";
         assert!(error.starts_with(expected), "{error}");
         assert!(cell(0).is_ok() && cell(2).is_ok());
+        // A change at random that the tokenizer does not survive leaves the text as it is.
+        let swap: TextAugmentation =
+            config::read(json!({"type": "synonyms", "probability": 1.0, "table": {"a": ["zz"]}}))
+                .unwrap();
+        let decoded = fitted.read("a b".to_owned()).unwrap();
+        let augmented = fitted.augmented(&decoded, &[swap], &mut Seed::new(1).rng());
+        assert_eq!(augmented, fitted.features(&decoded));
     }
 
     /// Every normalizer before every pre-tokenizer, on texts from an empty one to emoji: refused on

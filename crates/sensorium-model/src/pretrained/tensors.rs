@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, TensorData};
 use safetensors::{Dtype, SafeTensors};
 
 use super::{PretrainedError, Published};
+
+/// The largest file of published weights that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 64 << 30;
 
 /// Every float tensor of published weights by name, and the names of the others.
 #[derive(Debug)]
@@ -32,7 +36,7 @@ impl Tensors {
     }
 
     fn add(&mut self, file: &Path) -> Result<(), PretrainedError> {
-        let bytes = fs::read(file)
+        let bytes = content(file)
             .map_err(|source| PretrainedError::Read { path: file.to_owned(), source })?;
         let views = SafeTensors::deserialize(&bytes).map_err(|error| {
             let (expected, problem) = ("a safetensors file", error.to_string());
@@ -73,6 +77,15 @@ pub(crate) fn modern(name: &str) -> String {
         }
     }
     name.to_owned()
+}
+
+fn content(file: &Path) -> io::Result<Vec<u8>> {
+    let length = fs::metadata(file)?.len();
+    if length > MAX_FILE_BYTES {
+        let problem = format!("it has {length} bytes, but at most {MAX_FILE_BYTES} are read");
+        return Err(io::Error::other(problem));
+    }
+    fs::read(file)
 }
 
 fn float(dtype: Dtype) -> Option<DType> {
