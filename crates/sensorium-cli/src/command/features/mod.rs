@@ -15,7 +15,7 @@ use sensorium_table::{Table, split};
 
 use super::one_row::one_row;
 use super::read_config::read_config;
-use super::{bundle_path, print};
+use super::{bundle_path, only_printed, print};
 use crate::arguments::FeaturesArguments;
 use crate::failure::Failure;
 use crate::signals;
@@ -28,6 +28,9 @@ const BATCH: usize = 32;
 
 pub(super) fn run(arguments: &FeaturesArguments) -> Result<ExitCode, Failure> {
     signals::end_cleanly();
+    if arguments.output.is_none() && arguments.plot.is_none() {
+        only_printed()?;
+    }
     let table = match &arguments.dataset {
         Some(path) => Some(Table::read(path, arguments.media_root.as_deref())?),
         None => None,
