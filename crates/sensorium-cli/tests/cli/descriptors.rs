@@ -85,6 +85,11 @@ fn predictions_that_go_nowhere_are_refused_and_thrown_away_ones_are_not() {
     let evaluate = [&["evaluate"], &PREDICT[1..]].concat();
     assert_eq!(by_shell(&small, &evaluate, ">&-").status.code(), Some(2));
 
+    for arguments in [&["components"][..], &["describe", "--dataset", "table.csv"]] {
+        assert_eq!(by_shell(&small, arguments, ">&-").status.code(), Some(2), "{arguments:?}");
+        assert_eq!(by_shell(&small, arguments, ">/dev/null").status.code(), Some(0));
+    }
+
     let to_file = [PREDICT, &["--output", "p.csv"]].concat();
     assert_eq!(by_shell(&small, &to_file, ">&-").status.code(), Some(0));
     assert!(small.read("p.csv").lines().count() == 49);

@@ -1,6 +1,7 @@
 //! The command itself, run as a user runs it.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod altered;
 mod bad_rows;
 mod descriptors;
 mod features;
