@@ -52,6 +52,7 @@ mod error;
 mod features;
 #[cfg(test)]
 mod golden;
+mod guard;
 pub mod image;
 mod infer;
 mod list;
