@@ -6,6 +6,7 @@ are torchvision's, to the nearest of 8 bits: Pillow cuts gray ones off at 255.
 """
 
 import struct
+import sys
 import zlib
 
 import numpy
@@ -67,9 +68,27 @@ CASES = {
     "bmp_palette": ("a.bmp", PALETTE, {}),
     "bmp_gray": ("a.bmp", COLOR.convert("L"), {}),
     "bmp_one_bit": ("a.bmp", COLOR.convert("1"), {}),
+    "tiff_rgb": ("a.tif", COLOR, {}),
+    "tiff_lzw": ("a.tiff", COLOR, {"compression": "tiff_lzw"}),
+    "tiff_deflate": ("a.tif", COLOR, {"compression": "tiff_adobe_deflate"}),
+    "tiff_packbits": ("a.tif", COLOR.convert("L"), {"compression": "packbits"}),
+    "tiff_gray": ("a.tif", COLOR.convert("L"), {}),
+    "tiff_rgba": ("a.tif", CLEAR, {}),
+    "tiff_one_bit": ("a.tif", COLOR.convert("1"), {}),
+    "tiff_fax": ("a.tif", COLOR.convert("1"), {"compression": "group4"}),
+    "tiff_cmyk": ("a.tif", COLOR.convert("CMYK"), {}),
+    "tiff_orientation": ("a.tif", COLOR, {"tiffinfo": {0x0112: 6}}),
+    "tiff_pages": (
+        "a.tif",
+        COLOR,
+        {"save_all": True, "append_images": [ImageOps.invert(COLOR)]},
+    ),
 }
 
-for name, (file, picture, options) in CASES.items():
+# With names as arguments, only those.
+wanted = sys.argv[1:] or [*CASES, "png_rgb_16", "png_gray_16"]
+for name in filter(CASES.get, wanted):
+    file, picture, options = CASES[name]
     path = folder("image_decode", name)
     picture.save(path / file, **options)
     with Image.open(path / file) as saved:
@@ -98,6 +117,8 @@ def png_of_16_bits(values):
 
 
 for name, channels in {"png_rgb_16": 3, "png_gray_16": 1}.items():
+    if name not in wanted:
+        continue
     path = folder("image_decode", name)
     values = numpy.random.RandomState(5).randint(0, 65_536, (9, 7, channels))
     # What rounds down to a level, and what rounds up to the next.

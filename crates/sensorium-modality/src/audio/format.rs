@@ -3,20 +3,29 @@
 use std::fmt;
 
 /// The file extensions of the formats that are read, in lower case.
-pub const EXTENSIONS: &[&str] = &["aac", "flac", "m4a", "mp3", "oga", "ogg", "wav", "wave"];
+pub const EXTENSIONS: &[&str] = &[
+    "aac", "aif", "aifc", "aiff", "caf", "flac", "m4a", "mka", "mp3", "mp4", "oga", "ogg", "opus",
+    "wav", "wave", "weba", "webm",
+];
 
 /// A sound format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SoundFormat {
     /// AAC in an ADTS stream.
     Adts,
+    /// PCM in an AIFF or AIFF-C file.
+    Aiff,
+    /// PCM or Apple Lossless in a Core Audio file.
+    Caf,
     /// FLAC.
     Flac,
+    /// The sound of a Matroska or WebM file: Opus, Vorbis and others.
+    Matroska,
     /// MPEG audio layer III.
     Mp3,
-    /// AAC in an MP4 (M4A) file.
+    /// AAC, Apple Lossless, Opus and others in an MP4 (M4A) file.
     Mp4,
-    /// Vorbis in an Ogg file.
+    /// Vorbis, Opus or FLAC in an Ogg file.
     Ogg,
     /// PCM in a RIFF WAVE file.
     Wav,
@@ -27,7 +36,15 @@ impl SoundFormat {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Some(Self::Wav),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]
+            | [b'R' | b'B', b'F' | b'W', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..] => {
+                Some(Self::Wav)
+            }
+            [b'F', b'O', b'R', b'M', _, _, _, _, b'A', b'I', b'F', b'F' | b'C', ..] => {
+                Some(Self::Aiff)
+            }
+            [b'c', b'a', b'f', b'f', 0, ..] => Some(Self::Caf),
+            [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(Self::Matroska),
             [b'f', b'L', b'a', b'C', ..] => Some(Self::Flac),
             [b'O', b'g', b'g', b'S', ..] => Some(Self::Ogg),
             [b'I', b'D', b'3', ..] => Some(Self::Mp3),
@@ -66,7 +83,10 @@ impl fmt::Display for SoundFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Adts => "AAC",
+            Self::Aiff => "AIFF",
+            Self::Caf => "Core Audio",
             Self::Flac => "FLAC",
+            Self::Matroska => "WebM",
             Self::Mp3 => "MP3",
             Self::Mp4 => "M4A",
             Self::Ogg => "Ogg",
@@ -105,6 +125,9 @@ mod tests {
     #[test]
     fn a_format_is_told_by_its_first_bytes() {
         assert_eq!(SoundFormat::of(b"RIFF\x10\0\0\0WAVEfmt "), Some(SoundFormat::Wav));
+        assert_eq!(SoundFormat::of(b"RF64\xff\xff\xff\xffWAVEds64"), Some(SoundFormat::Wav));
+        assert_eq!(SoundFormat::of(b"FORM\0\0\x10\0AIFCFVER"), Some(SoundFormat::Aiff));
+        assert_eq!(SoundFormat::of(b"\x1a\x45\xdf\xa3\x9f\x42"), Some(SoundFormat::Matroska));
         assert_eq!(SoundFormat::of(b"\xff\xfb\x90\x64"), Some(SoundFormat::Mp3));
         assert_eq!(SoundFormat::of(b"\xff\xf1\x6c\x40"), Some(SoundFormat::Adts));
         assert_eq!(SoundFormat::of(b"\0\0\0\x1cftypM4A \0"), Some(SoundFormat::Mp4));

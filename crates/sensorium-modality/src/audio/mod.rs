@@ -1,4 +1,4 @@
-//! Sounds: WAV, FLAC, MP3, Ogg Vorbis and AAC to a `[T, D]` sequence of frames.
+//! Sounds: WAV, AIFF, FLAC, MP3, Vorbis, Opus, AAC and Apple Lossless to a `[T, D]` sequence of frames.
 //!
 //! The way of a sound: bytes → mono samples at the file's rate (`decode`) → samples at the front
 //! end's rate (`resample`) → frames (`front_end`, which `type` names) → their derivatives where asked
@@ -20,20 +20,29 @@
 //! one line in its list; what it is made of, plain functions over slices, is in [`feature`].
 
 mod augmentation;
+mod bytes;
 mod config;
 mod decode;
 mod extractor;
 pub mod feature;
 mod fitted;
+mod flac;
 mod format;
+mod frame;
 mod front_end;
+mod lead;
 mod mp4;
+mod name;
+mod opened;
+mod opus;
 #[cfg(test)]
 mod parity;
 mod reader;
 mod resample;
+mod riff;
 mod section;
 mod spectrogram;
+mod spliced;
 mod standardise;
 mod stream;
 mod vorbis;

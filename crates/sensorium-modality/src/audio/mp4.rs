@@ -10,6 +10,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// The most boxes of one level that are looked at.
 const MAX_BOXES: usize = 10_000;
 
+/// The most tracks whose codec is looked at.
+const MAX_TRACKS: usize = 64;
+
 /// What of a track plays.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Edit {
@@ -60,6 +63,35 @@ pub(super) fn edits(source: &mut (impl Read + Seek)) -> io::Result<Vec<(u32, Edi
         }
     }
     Ok(found)
+}
+
+/// The name of the first sound track's sample entry, which says its codec.
+pub(super) fn sound_entry(source: &mut (impl Read + Seek)) -> io::Result<Option<[u8; 4]>> {
+    let end = source.seek(SeekFrom::End(0))?;
+    let file = Content { kind: *b"file", start: 0, end };
+    let Some(movie) = child(source, file, *b"moov")? else { return Ok(None) };
+    for track in children(source, movie)?.into_iter().take(MAX_TRACKS) {
+        let Some(media) = child(source, track, *b"mdia")? else { continue };
+        let Some(handler) = child(source, media, *b"hdlr")? else { continue };
+        // Version, flags and four zeros, then what kind of track it is.
+        if bytes_of(source, handler, 12)?.ends_with(b"soun") {
+            return entry_of_media(source, media);
+        }
+    }
+    Ok(None)
+}
+
+fn entry_of_media(
+    source: &mut (impl Read + Seek),
+    mut content: Content,
+) -> io::Result<Option<[u8; 4]>> {
+    for kind in [*b"minf", *b"stbl", *b"stsd"] {
+        let Some(inner) = child(source, content, kind)? else { return Ok(None) };
+        content = inner;
+    }
+    // Version, flags and the number of entries, then the first one's size and name.
+    let bytes = bytes_of(source, content, 16)?;
+    Ok(bytes.get(12..).and_then(<[u8]>::first_chunk).copied())
 }
 
 fn edit_of_track(

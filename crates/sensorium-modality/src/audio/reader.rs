@@ -3,23 +3,31 @@
 //! Decoding is symphonia's; here are the limits, the part of the track that plays, the mix to mono
 //! and the words for what can be wrong.
 
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::ops::Range;
 
 use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::{Duration, Timestamp};
 
+use super::bytes::bytes_at;
 use super::config::{MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, samples_in};
 use super::decode::{DecodeError, MAX_CHANNELS, MAX_SAMPLE};
 use super::format::SoundFormat;
 use super::mp4::{self, Edit};
+use super::name;
+use super::opened::Opened;
+use super::opus::{self, OpusDecoder};
 use super::vorbis::VorbisDecoders;
+use crate::guard::guarded;
 
 /// The most packets without sound (of a video track, or empty) that a file may have in a row.
 const MAX_SILENT_PACKETS: usize = 100_000;
@@ -29,8 +37,10 @@ pub(super) struct SoundReader<'a> {
     packets: Box<dyn FormatReader + 'a>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
-    /// The samples that the file says it has.
+    /// The samples that the file says it has, or that symphonia guesses.
     stated: Option<u64>,
+    /// What the encoder filled up behind them, in samples.
+    padding: u32,
     edit: Option<Edit>,
     /// `None` where the sound is read to its end.
     max_seconds: Option<f64>,
@@ -43,6 +53,8 @@ struct Progress {
     format: SoundFormat,
     /// Whether an MP4 file ends within a box.
     is_cut: bool,
+    /// What the file holds, where it is known and not read, such as `AC-3 sound`.
+    unread: Option<String>,
     /// The rate in Hz, known once the first packet is decoded.
     rate: Option<u32>,
     /// Samples that were decoded and lie before the edit.
@@ -56,26 +68,34 @@ struct Progress {
 impl<'a> SoundReader<'a> {
     /// Opens a file whose format is told by its first bytes.
     pub(super) fn open(
-        mut source: impl Read + Seek + Send + Sync + 'a,
+        source: impl Read + Seek + Send + Sync + 'a,
         max_seconds: Option<f64>,
         decoders: &VorbisDecoders,
     ) -> Result<Self, DecodeError> {
-        let format = format_of(&mut source)?;
-        let is_mp4 = format == SoundFormat::Mp4;
+        let Opened { format, mut source } = Opened::new(source)?;
         // Once symphonia has the source, nobody else reads it.
-        let is_cut = is_mp4 && mp4::is_cut(&mut source).map_err(|error| unread(&error))?;
-        let edits = if is_mp4 { mp4::edits(&mut source) } else { Ok(Vec::new()) };
-        let edits = edits.map_err(|error| unread(&error))?;
-        let progress =
-            Progress { format, is_cut, rate: None, skipped: 0, samples: 0, is_full: false };
+        let (progress, edits) =
+            Progress::new(format, &mut source).map_err(|error| unread(&error))?;
+        let opened = guarded(|| Self::of(source, progress, edits, max_seconds, decoders));
+        opened.unwrap_or_else(|problem| Err(DecodeError::Corrupt { format, samples: 0, problem }))
+    }
+
+    fn of(
+        source: impl MediaSource + 'a,
+        progress: Progress,
+        edits: Vec<(u32, Edit)>,
+        max_seconds: Option<f64>,
+        decoders: &VorbisDecoders,
+    ) -> Result<Self, DecodeError> {
         let packets = probed(source).map_err(|error| progress.failure(&error))?;
-        let no_track = || progress.unsupported("no sound track");
-        let track = packets.default_track(TrackType::Audio).ok_or_else(no_track)?;
+        let track = packets.default_track(TrackType::Audio).ok_or_else(|| progress.no_track())?;
+        let edit = edits.into_iter().find(|(number, _)| *number == track.id);
         Ok(Self {
             decoder: progress.decoder(track, decoders)?,
-            edit: edits.into_iter().find(|(number, _)| *number == track.id).map(|(_, edit)| edit),
+            edit: edit.map(|(_, edit)| edit).or_else(|| Progress::behind_delay(track)),
             track: track.id,
             stated: track.num_frames,
+            padding: track.padding.unwrap_or(0),
             packets,
             max_seconds,
             progress,
@@ -108,13 +128,19 @@ impl<'a> SoundReader<'a> {
     }
 
     /// Appends the mono samples of the next packet that has any; false where the sound has ended.
+    ///
+    /// After an error it is not read on.
     pub(super) fn read(&mut self, mono: &mut Vec<f32>) -> Result<bool, DecodeError> {
+        guarded(|| self.read_packet(mono)).unwrap_or_else(|said| Err(self.progress.corrupt(&said)))
+    }
+
+    fn read_packet(&mut self, mono: &mut Vec<f32>) -> Result<bool, DecodeError> {
         if self.progress.is_full {
             return Ok(false);
         }
         let mut silent_packets = 0;
         while silent_packets < MAX_SILENT_PACKETS {
-            let packet = match self.packets.next_packet() {
+            let mut packet = match self.packets.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return self.ended(Stop::End),
                 Err(error) if ran_out(&error) => return self.ended(Stop::BytesRanOut),
@@ -123,6 +149,9 @@ impl<'a> SoundReader<'a> {
             silent_packets += 1;
             if packet.track_id != self.track {
                 continue;
+            }
+            if self.progress.format == SoundFormat::Mp3 {
+                keep_beyond_padding(&mut packet, self.stated, self.padding);
             }
             let decoded = self.decoder.decode(&packet);
             let decoded = decoded.map_err(|error| self.progress.failure(&error))?;
@@ -145,13 +174,12 @@ impl<'a> SoundReader<'a> {
     /// Says that the sound has ended, where it is whole.
     fn ended(&self, stop: Stop) -> Result<bool, DecodeError> {
         let Progress { format, samples, .. } = self.progress;
-        let states_length = matches!(format, SoundFormat::Wav | SoundFormat::Flac);
-        let falls_short = states_length && self.stated.is_some_and(|n| n > samples as u64);
-        // A WAV file that was written to a pipe has no stated length: it ends where its bytes do.
-        let may_run_out = format == SoundFormat::Wav && self.stated.is_none();
+        let falls_short =
+            format == SoundFormat::Flac && self.stated.is_some_and(|n| n > samples as u64);
         let is_whole = match stop {
             Stop::End => !falls_short,
-            Stop::BytesRanOut => may_run_out,
+            // Nobody trusts what a WAV file says of its length.
+            Stop::BytesRanOut => format == SoundFormat::Wav,
         };
         if is_whole { Ok(false) } else { Err(DecodeError::Truncated { format, samples }) }
     }
@@ -167,21 +195,58 @@ enum Stop {
 }
 
 impl Progress {
+    /// What is known of a file before it is decoded, and the edits of its tracks.
+    fn new(
+        format: SoundFormat,
+        source: &mut (impl Read + Seek),
+    ) -> io::Result<(Self, Vec<(u32, Edit)>)> {
+        let is_mp4 = format == SoundFormat::Mp4;
+        let is_cut = is_mp4 && mp4::is_cut(source)?;
+        let edits = if is_mp4 { mp4::edits(source)? } else { Vec::new() };
+        let unread = match format {
+            SoundFormat::Mp4 => mp4::sound_entry(source)?.and_then(name::of_mp4),
+            SoundFormat::Ogg => name::of_ogg(&first_ogg_packet(source)?),
+            _ => None,
+        };
+        source.rewind()?;
+        let (rate, skipped, samples, is_full) = (None, 0, 0, false);
+        Ok((Self { format, is_cut, unread, rate, skipped, samples, is_full }, edits))
+    }
+
+    /// The part of an Opus track behind what its encoder put before it, which symphonia leaves in.
+    fn behind_delay(track: &Track) -> Option<Edit> {
+        let Some(CodecParameters::Audio(parameters)) = &track.codec_params else { return None };
+        if parameters.codec != CODEC_ID_OPUS {
+            return None;
+        }
+        let head = opus::Head::read(parameters.extra_data.as_deref()?)?;
+        let start_seconds = f64::from(head.pre_skip) / f64::from(opus::RATE_HZ);
+        Some(Edit { start_seconds, seconds: None })
+    }
+
+    fn no_track(&self) -> DecodeError {
+        self.unsupported(self.unread.as_deref().unwrap_or("no sound track"))
+    }
+
     fn decoder(
         &self,
         track: &Track,
         decoders: &VorbisDecoders,
     ) -> Result<Box<dyn AudioDecoder>, DecodeError> {
         let Some(CodecParameters::Audio(parameters)) = &track.codec_params else {
-            return Err(self.unsupported("a track of an unknown codec"));
+            return Err(self.no_track());
         };
         if let Some(kept) = decoders.take(parameters) {
             return Ok(kept);
         }
+        if parameters.codec == CODEC_ID_OPUS {
+            let made = OpusDecoder::new(parameters).map_err(|error| self.failure(&error))?;
+            return Ok(Box::new(made));
+        }
         symphonia::default::get_codecs()
             .make_audio_decoder(parameters, &AudioDecoderOptions::default())
             .map_err(|error| match error {
-                Error::Unsupported(_) => self.unsupported("a codec that is not read"),
+                Error::Unsupported(_) => self.unsupported(&name::of_codec(parameters.codec)),
                 other => self.failure(&other),
             })
     }
@@ -223,7 +288,12 @@ impl Progress {
     fn failure(&self, error: &Error) -> DecodeError {
         let &Self { format, samples, .. } = self;
         match error {
+            // Before the first packet, it is what the file is made of.
+            _ if self.rate.is_none() && self.unread.is_some() => self.no_track(),
             error if ran_out(error) || self.is_cut => DecodeError::Truncated { format, samples },
+            Error::Unsupported(problem) if self.rate.is_none() => {
+                self.unsupported(&format!("what is not read ({problem})"))
+            }
             Error::Unsupported(problem)
             | Error::DecodeError(problem)
             | Error::LimitError(problem) => self.corrupt(problem),
@@ -309,53 +379,30 @@ fn nearest(seconds: f64, sample_rate_hz: u32) -> usize {
     (seconds * f64::from(sample_rate_hz)).round() as usize
 }
 
-fn format_of(source: &mut (impl Read + Seek)) -> Result<SoundFormat, DecodeError> {
-    const WANTED: u64 = 16;
-    let mut first_bytes = Vec::new();
-    source.take(WANTED).read_to_end(&mut first_bytes).map_err(|error| unread(&error))?;
-    SoundFormat::of(&first_bytes).ok_or_else(|| {
-        first_bytes.truncate(12);
-        DecodeError::UnknownFormat { first_bytes }
-    })
-}
-
-/// A source with its length, as symphonia wants it.
-struct Measured<S> {
-    source: S,
-    num_bytes: u64,
-}
-
-impl<S: Read> Read for Measured<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.source.read(buffer)
+/// Lets a packet of MP3 be trimmed only by what the encoder says it has filled up.
+///
+/// symphonia trims to the number of frames that the first frame says, and where it says nothing, to
+/// one guessed from the sizes of the first frames, which cuts up to half of a sound of variable rate.
+/// As in ffmpeg, every frame that is there is heard.
+fn keep_beyond_padding(packet: &mut Packet, stated: Option<u64>, padding: u32) {
+    let stated = stated.and_then(|frames| Timestamp::ZERO.checked_add(Duration::from(frames)));
+    let filled = stated.and_then(|end| end.checked_add(Duration::from(u64::from(padding))));
+    if filled.is_none_or(|filled| packet.pts >= filled) {
+        packet.trim_end = Duration::ZERO;
     }
 }
 
-impl<S: Seek> Seek for Measured<S> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.source.seek(to)
-    }
+/// The first bytes of an Ogg file's first packet: behind the page's header and its table of lengths.
+fn first_ogg_packet(source: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
+    let page = bytes_at(source, 0, 27 + 255 + 8)?;
+    let start = 27 + page.get(26).copied().map_or(0, usize::from);
+    Ok(page.get(start..).unwrap_or_default().to_vec())
 }
 
-impl<S: Read + Seek + Send + Sync> MediaSource for Measured<S> {
-    fn is_seekable(&self) -> bool {
-        true
-    }
-
-    fn byte_len(&self) -> Option<u64> {
-        Some(self.num_bytes)
-    }
-}
-
-fn probed<'a>(
-    mut source: impl Read + Seek + Send + Sync + 'a,
-) -> Result<Box<dyn FormatReader + 'a>, Error> {
-    let num_bytes = source.seek(SeekFrom::End(0))?;
-    source.rewind()?;
-    let source = Box::new(Measured { source, num_bytes });
+fn probed<'a>(source: impl MediaSource + 'a) -> Result<Box<dyn FormatReader + 'a>, Error> {
     symphonia::default::get_probe().probe(
         &Hint::new(),
-        MediaSourceStream::new(source, MediaSourceStreamOptions::default()),
+        MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default()),
         FormatOptions::default(),
         MetadataOptions::default(),
     )

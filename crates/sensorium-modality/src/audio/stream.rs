@@ -384,15 +384,17 @@ mod tests {
 
     #[test]
     fn a_sound_that_breaks_off_gives_its_windows_then_one_error_and_no_more() {
-        let mut bytes = LongWav::new(16_000, 16_000).whole();
-        bytes.truncate(44 + 2 * 9_000);
+        let tone = include_bytes!("../../tests/media/tone.flac");
+        let source = Cursor::new(&tone[..900]);
         let mut windows =
-            SoundWindows::open(Cursor::new(bytes), config(0.25, 0.25, LastWindow::Padded)).unwrap();
-        assert_eq!(windows.next().unwrap().unwrap().start, 0);
-        assert_eq!(windows.next().unwrap().unwrap().start, 4_000);
-        let error = windows.next().unwrap().unwrap_err();
-        assert!(matches!(error, DecodeError::Truncated { .. }), "{error}");
+            SoundWindows::open(source, config(0.01, 0.01, LastWindow::Padded)).unwrap();
+        let whole = windows.by_ref().take_while(Result::is_ok).count();
+        assert!(whole > 0, "the windows before the cut");
         assert!(windows.next().is_none());
+        let source = Cursor::new(&tone[..900]);
+        let windows = SoundWindows::open(source, config(0.01, 0.01, LastWindow::Padded)).unwrap();
+        let error = windows.last().unwrap().unwrap_err();
+        assert!(matches!(error, DecodeError::Truncated { .. }), "{error}");
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! From a file's bytes to a [`Picture`].
 
+use std::borrow::Cow;
 use std::io::{Cursor, ErrorKind};
 
 use image::error::ImageError;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
+use super::budget::share;
 use super::color::opaque_rgb;
+use super::cost;
 use super::error::PictureError;
 use super::format::{description_of, format_of};
 use super::jpeg::{JpegFile, Reduction};
 use super::picture::Picture;
+use super::png;
+use crate::guard::guarded;
 
 /// The largest file that is read, in bytes: 64 MiB.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -44,10 +49,13 @@ pub struct PictureSize {
     pub width: u32,
 }
 
-/// Decodes a PNG, JPEG, WebP, GIF or BMP file, told by its content, to upright opaque sRGB.
+/// Decodes a PNG, JPEG, WebP, GIF, BMP or TIFF file, told by its content, to upright opaque sRGB.
 ///
 /// EXIF orientation is obeyed, transparency becomes white, 16 bits become 8, an animation gives its
-/// first frame. Color profiles are not applied.
+/// first frame and a file of several pages its first. Color profiles are not applied.
+///
+/// All decoders of the process take at most [`MAX_DECODING_BYTES`](super::MAX_DECODING_BYTES) at once:
+/// this waits where others have taken what the picture needs.
 ///
 /// # Errors
 ///
@@ -69,9 +77,29 @@ pub fn decode_reduced(
     limits: Limits,
     reduction: impl FnOnce(PictureSize) -> Option<Reduction>,
 ) -> Result<Picture, PictureError> {
-    let opened = Opened::new(bytes, limits)?;
+    decode_then(bytes, limits, reduction, |picture| picture)
+}
+
+/// As [`decode_reduced`], and does with the picture what is to be done with it while its memory is
+/// still counted.
+pub(super) fn decode_then<T>(
+    bytes: &[u8],
+    limits: Limits,
+    reduction: impl FnOnce(PictureSize) -> Option<Reduction>,
+    then: impl FnOnce(Picture) -> T,
+) -> Result<T, PictureError> {
+    let bytes = mended(bytes)?;
+    let opened = Opened::new(&bytes, limits)?;
     let reduction = reduction(opened.upright_size());
-    opened.decode(reduction)
+    let _share = share(opened.num_bytes());
+    opened.decode(reduction).map(then)
+}
+
+/// The bytes, within their limit, without faults that hide no pixel.
+fn mended(bytes: &[u8]) -> Result<Cow<'_, [u8]>, PictureError> {
+    check_file_size(bytes)?;
+    let is_png = format_of(bytes) == Some(ImageFormat::Png);
+    Ok(if is_png { png::with_end(bytes) } else { Cow::Borrowed(bytes) })
 }
 
 /// Reads the size from a file's header, without decoding the pixels.
@@ -80,6 +108,7 @@ pub fn decode_reduced(
 ///
 /// As [`decode_bytes`], but for faults that lie after the header.
 pub fn size_of_bytes(bytes: &[u8], limits: Limits) -> Result<PictureSize, PictureError> {
+    check_file_size(bytes)?;
     Opened::new(bytes, limits).map(|opened| opened.upright_size())
 }
 
@@ -98,8 +127,12 @@ enum File<'a> {
 
 impl<'a> Opened<'a> {
     fn new(bytes: &'a [u8], limits: Limits) -> Result<Self, PictureError> {
-        check_file_size(bytes)?;
         let format = format_of(bytes).ok_or_else(|| unknown_format(bytes))?;
+        let opened = guarded(|| Self::of(bytes, format, limits));
+        opened.unwrap_or_else(|problem| Err(corrupt(format, &problem)))
+    }
+
+    fn of(bytes: &'a [u8], format: ImageFormat, limits: Limits) -> Result<Self, PictureError> {
         let (file, size, orientation) = if format == ImageFormat::Jpeg {
             let file = JpegFile::open(bytes).map_err(|problem| corrupt(format, &problem))?;
             let (size, orientation) = (file.size(), file.orientation());
@@ -124,7 +157,29 @@ impl<'a> Opened<'a> {
         }
     }
 
+    /// What decoding takes, in bytes.
+    fn num_bytes(&self) -> u64 {
+        let is_turned = self.orientation != Orientation::NoTransforms;
+        match &self.file {
+            File::Jpeg(file) => cost::of_jpeg(
+                file.num_components().into(),
+                file.is_progressive(),
+                self.size,
+                is_turned,
+            ),
+            File::Other(file) => {
+                cost::of_other(self.format, file.color_type(), self.size, is_turned)
+            }
+        }
+    }
+
     fn decode(self, reduction: Option<Reduction>) -> Result<Picture, PictureError> {
+        let format = self.format;
+        let decoded = guarded(|| self.decode_unguarded(reduction));
+        decoded.unwrap_or_else(|problem| Err(corrupt(format, &problem)))
+    }
+
+    fn decode_unguarded(self, reduction: Option<Reduction>) -> Result<Picture, PictureError> {
         let Self { file, size, orientation, format } = self;
         let decoded = match (file, reduction) {
             (File::Jpeg(file), Some(reduction)) => file.into_reduced_rgb(reduction),
@@ -150,7 +205,12 @@ fn open_other(bytes: &[u8], format: ImageFormat, limits: Limits) -> Result<Heade
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     // A picture whose EXIF block is damaged is a picture still; it is taken as it lies.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    // A TIFF file is laid out as such a block is.
+    let orientation = match format {
+        ImageFormat::Tiff => Orientation::from_exif_chunk(bytes),
+        _ => decoder.orientation().ok(),
+    };
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     Ok((Box::new(decoder), PictureSize { height, width }, orientation))
 }
 
@@ -210,7 +270,7 @@ fn unknown_format(bytes: &[u8]) -> PictureError {
     PictureError::Unreadable {
         expected: "a picture in a supported format",
         got: description_of(bytes),
-        advice: "supported formats: PNG, JPEG, WebP, GIF, BMP",
+        advice: "supported formats: PNG, JPEG, WebP, GIF, BMP, TIFF; convert the file",
     }
 }
 
@@ -432,6 +492,7 @@ pub(super) mod tests {
             ImageFormat::Gif,
             ImageFormat::WebP,
             ImageFormat::Bmp,
+            ImageFormat::Tiff,
         ] {
             let file = encoded(format, 30, 40);
             let picture = decode_bytes(&file, Limits { max_pixels: 1200 }).unwrap();
@@ -475,17 +536,11 @@ pub(super) mod tests {
         // VP8L: length and signature, then 14 bits each of width and height less one: 16383 both.
         let start = webp.windows(4).position(|name| name == b"VP8L").unwrap() + 9;
         webp[start..start + 4].copy_from_slice(&[0xfe, 0xbf, 0xff, 0x0f]);
-        let mut png = encoded(ImageFormat::Png, 8, 8);
-        png[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
-        let sum = crc32(&png[12..29]).to_be_bytes();
-        png[29..33].copy_from_slice(&sum);
-        vec![jpeg, gif, webp, png]
-    }
-
-    fn crc32(bytes: &[u8]) -> u32 {
-        let shifted = |sum: u32| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };
-        let next = |sum: u32, &byte: &u8| (0..8).fold(sum ^ u32::from(byte), |sum, _| shifted(sum));
-        !bytes.iter().fold(u32::MAX, next)
+        let mut file = encoded(ImageFormat::Png, 8, 8);
+        file[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
+        let sum = png::crc32(&file[12..29]).to_be_bytes();
+        file[29..33].copy_from_slice(&sum);
+        vec![jpeg, gif, webp, file]
     }
 
     #[test]
@@ -498,6 +553,18 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_jpeg_whose_data_cannot_be_its_pixels_is_truncated() {
+        let mut file = encoded(ImageFormat::Jpeg, 64, 64);
+        let frame = file.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        assert!(decode_bytes(&file, Limits::default()).is_ok());
+        file[frame + 5..frame + 9].copy_from_slice(&[0x27, 0x10, 0x27, 0x10]); // 10 000 x 10 000
+        for reduction in [None, Some(Reduction::Eighth)] {
+            let error = decode_reduced(&file, Limits::default(), |_| reduction).unwrap_err();
+            assert!(error.to_string().contains("(its data end before its picture)"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_is_no_picture_is_named() {
         let message = |bytes: &[u8]| {
             let error = decode_bytes(bytes, Limits::default()).unwrap_err();
@@ -506,7 +573,7 @@ pub(super) mod tests {
         assert_eq!(
             message(b""),
             "not a picture in a supported format: an empty file; supported formats: PNG, JPEG, \
-             WebP, GIF, BMP"
+             WebP, GIF, BMP, TIFF; convert the file"
         );
         assert!(message(b"<!DOCTYPE html><html>").contains("starts with `<!DOCTYPE html><`"));
         let cut = &encoded(ImageFormat::Png, 30, 40)[..50];

@@ -3,7 +3,7 @@
 use image::ImageFormat;
 
 /// File name extensions of the formats that are read, in lower case and without the dot.
-pub const EXTENSIONS: &[&str] = &["bmp", "gif", "jpe", "jpeg", "jpg", "png", "webp"];
+pub const EXTENSIONS: &[&str] = &["bmp", "gif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
 /// The first bytes of a file that [`is_image`] needs.
 pub const NUM_MAGIC_BYTES: usize = 18;
@@ -22,6 +22,7 @@ pub(super) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
     match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(ImageFormat::Png),
         [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Some(ImageFormat::Tiff),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(ImageFormat::Gif),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(ImageFormat::WebP),
         [b'B', b'M', rest @ ..] if has_bitmap_header(rest) => Some(ImageFormat::Bmp),
@@ -42,13 +43,29 @@ pub(super) fn description_of(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "an empty file".to_owned();
     }
-    // Formats that are recognised, though not read, are named: TIFF, AVIF, icons and others.
+    if let Some(name) = name_of_iso_file(bytes) {
+        return name.to_owned();
+    }
+    // Formats that are recognised, though not read, are named: icons and others.
     if let Some(format) = image::guess_format(bytes).ok().filter(|_| format_of(bytes).is_none())
         && format != ImageFormat::Bmp
     {
         return format!("a file of format {format:?}");
     }
     format!("a file that starts with `{}`", bytes[..bytes.len().min(SHOWN)].escape_ascii())
+}
+
+/// What a file in ISO's container is, by its main brand.
+fn name_of_iso_file(bytes: &[u8]) -> Option<&'static str> {
+    let [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] = bytes else { return None };
+    Some(match brand.first_chunk()? {
+        b"avif" | b"avis" => "an AVIF picture, which is not read",
+        b"heic" | b"heix" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
+            "a HEIC picture, which is not read"
+        }
+        b"crx " => "a Canon raw picture, which is not read",
+        _ => "a film or sound in an MP4 file",
+    })
 }
 
 #[cfg(test)]
@@ -68,7 +85,9 @@ mod tests {
     fn what_is_not_a_picture_is_described() {
         assert_eq!(description_of(b""), "an empty file");
         assert_eq!(description_of(b"<html>"), "a file that starts with `<html>`");
-        assert_eq!(description_of(b"MM\0*\0\0\0\x08"), "a file of format Tiff");
+        assert_eq!(description_of(b"\0\0\x01\0\x01\0"), "a file of format Ico");
+        let avif = b"\0\0\0\x20ftypavif\0\0\0\0";
+        assert_eq!(description_of(avif), "an AVIF picture, which is not read");
         assert_eq!(description_of(b"BM or so"), "a file that starts with `BM or so`");
     }
 }

@@ -1,8 +1,10 @@
-//! Pictures: PNG, JPEG, WebP, GIF and BMP to a `[C, H, W]` grid.
+//! Pictures: PNG, JPEG, WebP, GIF, BMP and TIFF to a `[C, H, W]` grid.
 
 mod augmentation;
+mod budget;
 mod color;
 mod config;
+mod cost;
 mod decode;
 mod error;
 mod fit;
@@ -11,6 +13,7 @@ mod jpeg;
 #[cfg(test)]
 mod parity;
 mod picture;
+mod png;
 mod resize;
 mod scale;
 mod standardize;
@@ -23,6 +26,7 @@ use sensorium_table::{Cell, Column, ColumnSummary, TrainRows};
 use serde::{Deserialize, Serialize};
 
 pub use augmentation::ImageAugmentation;
+pub use budget::MAX_DECODING_BYTES;
 pub use config::{
     ImageConfig, Interpolation, MAX_MAX_PIXELS, MAX_SIDE, ResizeMethod, ResizePrecision,
 };
@@ -36,6 +40,7 @@ pub use jpeg::Reduction;
 pub use picture::Picture;
 pub use standardize::{OwnScales, Standardize};
 
+use decode::decode_then;
 use resize::Resize;
 use scale::{
     ChannelScale, ChannelSums, scaled_levels, scaled_values, sums_of_levels, sums_of_values,
@@ -63,7 +68,22 @@ impl Image {
 
     /// The picture of a file, whole or as much smaller as the resized one allows.
     fn decoded(&self, bytes: &[u8]) -> Result<Picture, PictureError> {
-        decode_reduced(bytes, self.limits(), |size| self.resize.reduction(size))
+        // A large picture is made small while its memory is still counted.
+        const LARGE_BYTES: usize = 16 << 20;
+        let reduction = |size| self.resize.reduction(size);
+        let is_in_levels = self.resize.precision == ResizePrecision::Uint8;
+        decode_then(bytes, self.limits(), reduction, |picture| {
+            let is_large = picture.pixels().len() > LARGE_BYTES;
+            if is_large && is_in_levels { self.settled(picture) } else { picture }
+        })
+    }
+
+    /// The picture resized, where resizing that once more would change nothing; a picture that is cut
+    /// out of a larger one would be.
+    fn settled(&self, picture: Picture) -> Picture {
+        let Cow::Owned(resized) = self.resized(&picture) else { return picture };
+        let is_settled = matches!(self.resized(&resized), Cow::Borrowed(_));
+        if is_settled { resized } else { picture }
     }
 
     /// The picture in the column's height and width, in 8 bits whatever `resize_precision`; not
@@ -148,7 +168,7 @@ impl Modality for Image {
     }
 
     fn kept(&self, decoded: Picture) -> Picture {
-        self.resized(&decoded).into_owned()
+        self.settled(decoded)
     }
 
     fn unit(&self) -> &'static str {
@@ -361,7 +381,10 @@ mod tests {
             "row 1 of column `it` is not a picture in a supported format: a file that starts with \
              `no picture`"
         );
-        assert_eq!(error.hint().unwrap(), "supported formats: PNG, JPEG, WebP, GIF, BMP");
+        assert_eq!(
+            error.hint().unwrap(),
+            "supported formats: PNG, JPEG, WebP, GIF, BMP, TIFF; convert the file"
+        );
     }
 
     #[test]
@@ -386,6 +409,28 @@ mod tests {
         let given = json!({"height": 4, "width": 4, "standardize_image": null});
         let message = fit(vec![Value::Bytes(b"text".to_vec())], given);
         assert!(message.contains("none of 1 train pictures can be read; row 1 of"), "{message}");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_picture_has_its_features() {
+        let level = |place: u32| (place * 7).to_le_bytes()[0];
+        let large =
+            RgbImage::from_fn(90, 60, |x, y| ::image::Rgb([level(x), level(y), level(x * y)]));
+        // As large as the target that is cut out, but not as what it is cut out of.
+        let small = RgbImage::from_fn(20, 20, |x, y| ::image::Rgb([level(x), level(y), 7]));
+        let table = SmallTable::of([png(large), png(small)]);
+        for written in [
+            json!({"height": 20, "width": 20}),
+            json!({"height": 20, "width": 20, "resize_method": "center_crop", "shortest_edge": 24}),
+            json!({"height": 20, "width": 20, "resize_method": "letterbox"}),
+        ] {
+            let image: Image = table.fit(&config(written.clone())).unwrap();
+            for row in 0..2 {
+                let decoded = image.decode(&table.column().cell(row)).unwrap().unwrap();
+                let features = image.features(&decoded);
+                assert_eq!(image.features(&image.kept(decoded)), features, "{written} {row}");
+            }
+        }
     }
 
     #[test]

@@ -38,6 +38,26 @@ impl<'a> JpegFile<'a> {
         Ok(Self { bytes, decoder, size: PictureSize { height, width } })
     }
 
+    /// The number of color components: 1, 3 or 4.
+    pub(super) fn num_components(&self) -> u8 {
+        self.decoder.info().map_or(4, |info| info.components)
+    }
+
+    /// Whether the file keeps its coefficients in several scans.
+    pub(super) fn is_progressive(&self) -> bool {
+        frame_marker_of(self.bytes) == Some(PROGRESSIVE)
+    }
+
+    /// Whether the scans may hold the picture: each block of pixels takes a bit for its mean, and in
+    /// one scan another for that there is nothing else. Where data end early, a decoder would paint
+    /// gray, and so would libjpeg; it might be a gigabyte of it.
+    fn may_be_whole(&self) -> bool {
+        let PictureSize { height, width } = self.size;
+        let blocks = u64::from(height.div_ceil(8)) * u64::from(width.div_ceil(8));
+        let bits = if self.is_progressive() { blocks } else { 2 * blocks };
+        scans_of(self.bytes).is_none_or(|scans| 8 * scans.len() as u64 >= bits)
+    }
+
     /// The size as stored, before the orientation is obeyed.
     pub(super) const fn size(&self) -> PictureSize {
         self.size
@@ -55,10 +75,16 @@ impl<'a> JpegFile<'a> {
         self,
         reduction: Reduction,
     ) -> Result<(PictureSize, Vec<u8>), String> {
+        self.check_length()?;
         match reduced::decoded(self.bytes, self.size, reduction) {
             Some(pixels) => Ok((reduction.of(self.size), pixels)),
             None => Ok((self.size, self.into_rgb()?)),
         }
+    }
+
+    fn check_length(&self) -> Result<(), String> {
+        let problem = "its data end before its picture";
+        self.may_be_whole().then_some(()).ok_or_else(|| problem.to_owned())
     }
 
     /// Decodes the pixels to RGB, from gray, YCbCr, CMYK and YCCK alike.
@@ -69,6 +95,7 @@ impl<'a> JpegFile<'a> {
         if !is_complete(self.bytes) {
             return Err("it has no end".to_owned());
         }
+        self.check_length()?;
         // Stray bytes between headers are harmless. A fault in the pixels is not: a lenient decoder
         // would paint gray what it cannot read.
         self.decoder.set_options(options().set_strict_mode(true));
@@ -98,12 +125,27 @@ fn is_complete(bytes: &[u8]) -> bool {
 /// What follows the first start-of-scan marker, or `None` where the headers are not in order.
 fn scans_of(bytes: &[u8]) -> Option<&[u8]> {
     const START_OF_SCAN: u8 = 0xda;
+    behind_marker(bytes, |marker| marker == START_OF_SCAN).map(|(_, rest)| rest)
+}
+
+/// The marker of a frame that is refined from scan to scan, with Huffman codes.
+const PROGRESSIVE: u8 = 0xc2;
+
+/// The marker of the first frame, which says how it is coded.
+fn frame_marker_of(bytes: &[u8]) -> Option<u8> {
+    // The others between them are of tables.
+    let is_frame = |marker| matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
+    behind_marker(bytes, is_frame).map(|(marker, _)| marker)
+}
+
+/// The first marker of the headers that is wanted, and what follows it.
+fn behind_marker(bytes: &[u8], is_wanted: impl Fn(u8) -> bool) -> Option<(u8, &[u8])> {
     let mut rest = bytes.get(2..)?;
     loop {
         let (&first, after) = rest.split_first()?;
         let (&marker, after_marker) = after.split_first()?;
         match (first, marker) {
-            (0xff, START_OF_SCAN) => return Some(after_marker),
+            (0xff, marker) if is_wanted(marker) => return Some((marker, after_marker)),
             (0xff, 0xff) => rest = after,
             (0xff, _) => {
                 let length = u16::from_be_bytes(*after_marker.first_chunk()?);
