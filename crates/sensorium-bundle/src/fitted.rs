@@ -1,13 +1,13 @@
 //! What preprocessing learned from the train rows.
 
 use burn::tensor::Device;
-use sensorium_core::ConfigError;
+use sensorium_core::{ColumnName, ConfigError};
 use sensorium_modality::FittedModality;
 use sensorium_modality::pipeline::{FeatureSource, RowFeatures};
 use sensorium_modality::target::FittedTarget;
 use sensorium_model::pretrained::Published;
 use sensorium_model::{FeatureBatch, Model};
-use sensorium_table::{Table, TrainRows};
+use sensorium_table::{Column, Table, TableError, TrainRows};
 use serde::{Deserialize, Serialize};
 
 use crate::{BundleError, Config};
@@ -44,14 +44,17 @@ impl Fitted {
     ///
     /// # Errors
     ///
-    /// [`BundleError::NoInputs`] where the table has none of the columns.
+    /// [`BundleError::NoInputs`] where the table has none of the columns, [`BundleError::Table`] where
+    /// it has one that cannot be read.
     pub fn features<'a>(
         &'a self,
         config: &Config,
         table: &'a Table,
     ) -> Result<FeatureSource<'a>, BundleError> {
-        let columns = config.input_features.iter().map(|input| table.column(&input.column).ok());
-        let columns: Vec<_> = columns.zip(&self.inputs).collect();
+        let mut columns = Vec::with_capacity(self.inputs.len());
+        for (input, fitted) in config.input_features.iter().zip(&self.inputs) {
+            columns.push((present(table, &input.column)?, fitted));
+        }
         if columns.iter().all(|(column, _)| column.is_none()) {
             let inputs = config.input_features.iter().map(|input| input.column.to_string());
             return Err(BundleError::NoInputs { inputs: inputs.collect() });
@@ -114,5 +117,15 @@ impl Fitted {
             FeatureBatch::collate(&cells, &fitted.shape(), device)
         };
         self.inputs.iter().enumerate().map(batch).collect()
+    }
+}
+
+/// The column, or none where the table lacks it; one that is there and cannot be read is no absent
+/// one.
+fn present<'a>(table: &'a Table, name: &ColumnName) -> Result<Option<Column<'a>>, TableError> {
+    match table.column(name) {
+        Ok(column) => Ok(Some(column)),
+        Err(TableError::UnknownColumn { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }

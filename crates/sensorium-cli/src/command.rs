@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use sensorium_table::Table;
 
-use crate::arguments::{Arguments, Command, OnError, TableArguments};
+use crate::arguments::{Arguments, Command, DialectArguments, OnError, TableArguments};
 use crate::failure::Failure;
 
 /// The exit code after Ctrl-C, as shells have it: 128 and the signal's number.
@@ -35,7 +35,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 }
 
 fn read_table(arguments: &TableArguments) -> Result<Table, Failure> {
-    Ok(Table::read(&arguments.dataset, arguments.media_root.as_deref())?)
+    read_dataset(&arguments.dataset, arguments.media_root.as_deref(), &arguments.dialect)
+}
+
+/// Reads a table, and says what a person should know of how it was read.
+fn read_dataset(
+    path: &Path,
+    media_root: Option<&Path>,
+    dialect: &DialectArguments,
+) -> Result<Table, Failure> {
+    let table = Table::read_as(path, media_root, &dialect.dialect())?;
+    table.remarks().iter().for_each(|remark| note(&format!("{}: {remark}", path.display())));
+    Ok(table)
 }
 
 /// The bundle's own path, where its run's folder was given.

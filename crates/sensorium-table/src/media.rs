@@ -8,7 +8,7 @@ use sensorium_core::CellRef;
 
 use crate::TableError;
 
-/// Where paths start, and which folder they may not leave; both with links followed.
+/// Where paths start (the table's folder, else the root), and which folder they may not leave; both with links followed.
 #[derive(Clone, Debug)]
 pub(crate) struct Folders {
     folder: PathBuf,
@@ -19,6 +19,13 @@ impl Folders {
     /// Paths start at `folder` and stay inside `root`.
     pub(crate) fn new(folder: &Path, root: &Path) -> Result<Self, TableError> {
         Ok(Self { folder: canonical_folder(folder)?, root: canonical_folder(root)? })
+    }
+
+    /// Where a path is looked for: beside the table, or in the media root where it is there alone.
+    fn start_of(&self, path: &str) -> PathBuf {
+        let beside = self.folder.join(path);
+        let in_root = self.root.join(path);
+        if !beside.exists() && in_root.exists() { in_root } else { beside }
     }
 }
 
@@ -80,7 +87,7 @@ fn check_size(
 
 /// Where a path leads once every link is followed, if that is inside the media root.
 fn resolve(folders: &Folders, at: &CellRef, path: &str) -> Result<PathBuf, TableError> {
-    let sought = folders.folder.join(path);
+    let sought = folders.start_of(path);
     let resolved = fs::canonicalize(&sought).map_err(|source| {
         let (at, got) = (at.clone(), shown(path));
         match source.kind() {

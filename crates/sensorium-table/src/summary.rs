@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use sensorium_core::ColumnName;
 
 use crate::storage::{Held, PhysicalType, Storage};
-use crate::{Column, Table};
+use crate::{Annotation, Column, Table};
 
 /// Distinct values are counted up to this many.
 pub const MAX_DISTINCT: usize = 1_000;
@@ -35,6 +35,8 @@ pub struct ColumnSummary {
     pub name: ColumnName,
     /// How it is stored; every column of a CSV file is text.
     pub physical_type: PhysicalType,
+    /// What the file says of it beyond that.
+    pub annotation: Option<Annotation>,
     /// All rows.
     pub rows: usize,
     /// Rows without a value.
@@ -82,6 +84,7 @@ impl Table {
 fn summarise(column: Column<'_>) -> ColumnSummary {
     let storage = column.storage();
     let mut counts = Counts::new(column.name().clone(), storage, column.table().num_rows());
+    counts.summary.annotation = column.annotation().cloned();
     for row in 0..counts.summary.rows {
         match storage.get(row) {
             Held::Missing => counts.summary.missing += 1,
@@ -112,6 +115,7 @@ impl<'a> Counts<'a> {
         let summary = ColumnSummary {
             name,
             physical_type: storage.physical_type(),
+            annotation: None,
             rows,
             missing: 0,
             distinct: 0,
@@ -226,6 +230,7 @@ mod tests {
         let expected = ColumnSummary {
             name: ColumnName::from("x"),
             physical_type: PhysicalType::Mixed,
+            annotation: None,
             rows: 5,
             missing: 1,
             distinct: 3,

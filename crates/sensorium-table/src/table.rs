@@ -1,21 +1,26 @@
 //! The table itself.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sensorium_core::{CellRef, ColumnName};
 
 use crate::media::Folders;
-use crate::read::Content;
+use crate::read::{Content, Found};
 use crate::storage::{Spill, Storage};
-use crate::{Cell, TableError, Value, read};
+use crate::{Annotation, Cell, Dialect, PhysicalType, TableError, Value, read};
 
 /// Rows and typed columns; row numbers are those of the file.
 #[derive(Debug)]
 pub struct Table {
     names: Vec<ColumnName>,
     columns: Vec<Storage>,
+    annotations: Vec<Option<Annotation>>,
+    doubled: Vec<ColumnName>,
+    remarks: Vec<String>,
     num_rows: usize,
+    files: Vec<PathBuf>,
+    dialect: Dialect,
     pub(crate) folders: Folders,
     pub(crate) spill: Spill,
 }
@@ -28,21 +33,48 @@ pub struct Column<'a> {
 }
 
 impl Table {
-    /// Reads a CSV, TSV, JSON Lines or Parquet file, told by its extension.
+    /// Reads a table as [`Table::read_as`] does, with nothing said of how it is written.
     ///
-    /// Paths in cells are relative to the table's folder and may not leave `media_root`, which is
-    /// the table's folder where `None`. Cells keep their text as written, so that the label `007`
+    /// # Errors
+    ///
+    /// [`TableError`] naming the file, and the row and column where there is one.
+    pub fn read(path: &Path, media_root: Option<&Path>) -> Result<Self, TableError> {
+        Self::read_as(path, media_root, &Dialect::default())
+    }
+
+    /// Reads a CSV, TSV, JSON, JSON Lines, Parquet, Arrow or Excel file, told by its extension, packed
+    /// with gzip or Zstandard or not; a folder of such files, or those that a pattern (`data/*.csv`)
+    /// fits, their rows one after another in the order of their names; or a folder of class folders of
+    /// pictures or sounds, as columns `image` or `audio`, `label`, and `split` where there are parts.
+    ///
+    /// Paths in cells start at the table's folder, or at `media_root` where nothing lies there, and may
+    /// not leave `media_root`, which is the table's folder where `None`. Cells keep their text as written, so that the label `007`
     /// stays `007`; an empty cell, a null and an absent key are missing cells. Embedded media go to
     /// a temporary file.
     ///
     /// # Errors
     ///
     /// [`TableError`] naming the file, and the row and column where there is one.
-    pub fn read(path: &Path, media_root: Option<&Path>) -> Result<Self, TableError> {
-        let Content { names, columns, num_rows, spill } = read::content(path)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let folders = Folders::new(folder, media_root.unwrap_or(folder))?;
-        Ok(Self { names, columns, num_rows, folders, spill })
+    pub fn read_as(
+        path: &Path,
+        media_root: Option<&Path>,
+        dialect: &Dialect,
+    ) -> Result<Self, TableError> {
+        let Found { content, folder, files } = read::find(path, dialect)?;
+        let Content { names, columns, annotations, num_rows, spill, doubled, remarks } = content;
+        let folders = Folders::new(&folder, media_root.unwrap_or(&folder))?;
+        Ok(Self {
+            names,
+            columns,
+            annotations,
+            doubled,
+            remarks,
+            num_rows,
+            files,
+            dialect: dialect.clone(),
+            folders,
+            spill,
+        })
     }
 
     /// A table of values that are already in memory, such as one row from a command line.
@@ -70,12 +102,40 @@ impl Table {
         }
         let folders = Folders::new(media_root, media_root)?;
         let stored = values.into_iter().map(Storage::Mixed).collect();
-        Ok(Self { names: columns, columns: stored, num_rows, folders, spill: Spill::default() })
+        Ok(Self {
+            annotations: vec![None; columns.len()],
+            names: columns,
+            columns: stored,
+            doubled: Vec::new(),
+            remarks: Vec::new(),
+            num_rows,
+            files: Vec::new(),
+            dialect: Dialect::default(),
+            folders,
+            spill: Spill::default(),
+        })
     }
 
     /// The columns' names, in the file's order.
     pub fn column_names(&self) -> &[ColumnName] {
         &self.names
+    }
+
+    /// The files that hold the cells: several where a pattern or a folder was named, none where the
+    /// table was made in memory or of the names of a folder's files.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// What was said of how the files are written.
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// What a person should know of how the file was read, a line each: columns that were set
+    /// aside, separators and decimal marks that were found.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The number of rows.
@@ -88,12 +148,15 @@ impl Table {
     /// # Errors
     ///
     /// [`TableError::UnknownColumn`] with the nearest name; [`TableError::UnsupportedColumn`] where
-    /// its type is not read.
+    /// its type is not read; [`TableError::SeveralColumns`] where several columns have the name.
     pub fn column(&self, name: &ColumnName) -> Result<Column<'_>, TableError> {
         let Some(index) = self.names.iter().position(|candidate| candidate == name) else {
             let valid = self.names.clone();
             return Err(TableError::UnknownColumn { column: name.clone(), valid });
         };
+        if self.doubled.contains(name) {
+            return Err(TableError::SeveralColumns { column: name.clone() });
+        }
         if let Storage::Unsupported(kind) = &self.columns[index] {
             let (column, kind) = (name.clone(), kind.clone());
             return Err(TableError::UnsupportedColumn { column, kind });
@@ -132,8 +195,18 @@ impl<'a> Column<'a> {
         Cell::new(CellRef::new(row, self.name()), self.table, self.storage())
     }
 
+    /// What the file says of the column beyond the types of its cells, if anything.
+    pub fn annotation(&self) -> Option<&'a Annotation> {
+        self.table.annotations[self.index].as_ref()
+    }
+
     pub(crate) fn storage(&self) -> &'a Storage {
         &self.table.columns[self.index]
+    }
+
+    /// The type in which the column is stored.
+    pub fn physical_type(&self) -> PhysicalType {
+        self.storage().physical_type()
     }
 
     pub(crate) fn table(&self) -> &'a Table {

@@ -1,13 +1,14 @@
 //! What a run needs to go on as if it had never stopped.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use burn::module::Module;
 use burn::tensor::TensorData;
 use sensorium_bundle::sealed::{self, Kind};
 use sensorium_bundle::{BundleError, Config};
 use sensorium_model::{AdamW, AdamWConfig, Model, weights};
+use sensorium_table::{Dialect, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -23,25 +24,44 @@ pub struct RunIdentity {
 }
 
 impl RunIdentity {
-    /// The identity of a run of `config` on the table file `dataset`.
+    /// The identity of a run of `config` on `table`: the content of its files, how they were read,
+    /// and the cells of a table that was made of file names.
     ///
     /// # Errors
     ///
-    /// [`BundleError::Read`] where the table cannot be read.
+    /// [`BundleError::Read`] where a file of the table cannot be read.
     ///
     /// # Panics
     ///
     /// If the config cannot be JSON.
-    pub fn new(config: &Config, dataset: &Path) -> Result<Self, BundleError> {
-        let read = |source| BundleError::Read { path: dataset.to_owned(), source };
+    pub fn new(config: &Config, table: &Table) -> Result<Self, BundleError> {
         let mut hasher = blake3::Hasher::new();
-        let mut file = std::fs::File::open(dataset).map_err(read)?;
-        std::io::copy(&mut file, &mut hasher).map_err(read)?;
+        for path in table.files() {
+            let read = |source| BundleError::Read { path: path.clone(), source };
+            let mut file = std::fs::File::open(path).map_err(read)?;
+            std::io::copy(&mut file, &mut hasher).map_err(read)?;
+        }
+        if table.files().is_empty() {
+            hash_cells(table, &mut hasher);
+        }
+        if *table.dialect() != Dialect::default() {
+            hasher.update(format!("{:?}", table.dialect()).as_bytes());
+        }
         let config = serde_json::to_vec(config).expect("a config is JSON");
         Ok(Self {
             config: blake3::hash(&config).to_hex().to_string(),
             dataset: hasher.finalize().to_hex().to_string(),
         })
+    }
+}
+
+/// Every cell that is text, each with its end.
+fn hash_cells(table: &Table, hasher: &mut blake3::Hasher) {
+    for column in table.column_names().iter().filter_map(|name| table.column(name).ok()) {
+        for row in 0..table.num_rows() {
+            let text = column.cell(row).text().ok().flatten().unwrap_or_default();
+            hasher.update(text.as_bytes()).update(&[0]);
+        }
     }
 }
 

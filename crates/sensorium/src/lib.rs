@@ -19,7 +19,7 @@
 //! # let table = Table::read(&new, None)?;
 //! # let written = sensorium_bundle::config::parse_yaml(yaml)?;
 //! # let config = sensorium::Config::resolve(written, &table, sensorium::Seed::new(1))?;
-//! # let run = RunIdentity::new(&config, &new)?;
+//! # let run = RunIdentity::new(&config, &table)?;
 //! # let plan = Plan::new(config, &table)?;
 //! # let source = plan.fitted.features(&plan.config, &table)?;
 //! # let cells = (&table, &source);

@@ -10,14 +10,14 @@ use sensorium_bundle::{Prediction, Predictor, RowPrediction};
 use sensorium_table::{OutputCell, OutputType, Table, TableWriter};
 
 use super::one_row::one_row;
-use super::{bundle_path, note_left_out};
+use super::{bundle_path, note_left_out, read_dataset};
 use crate::arguments::{OnError, PredictArguments};
 use crate::failure::{self, Failure};
 
 pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let table = match &arguments.dataset {
-        Some(path) => Table::read(path, arguments.media_root.as_deref())?,
+        Some(path) => read_dataset(path, arguments.media_root.as_deref(), &arguments.dialect)?,
         None => one_row(&predictor.config().input_features, &arguments.input)?,
     };
     if let Some(path) = &arguments.dataset {
@@ -192,7 +192,7 @@ fn of_output(prediction: &Prediction) -> Vec<OutputCell> {
 fn note_absent_columns(predictor: &Predictor, table: &Table, given: &str) {
     let features = predictor.config().input_features.iter();
     let absent: Vec<&str> = features
-        .filter(|feature| table.column(&feature.column).is_err())
+        .filter(|feature| !table.column_names().contains(&feature.column))
         .map(|feature| feature.name.as_str())
         .collect();
     if !absent.is_empty() {

@@ -19,7 +19,7 @@ use super::{INTERRUPTED, note, note_left_out, predict, print, read_table};
 use crate::arguments::TrainArguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::{remarks, statistics};
+use crate::{columns, remarks, statistics};
 
 /// Whether the test rows' predictions are written too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) fn run(
     let table = read_table(&arguments.table)?;
     let seed = Seed::new(arguments.random_seed);
     let config = read_config(&arguments.config, &arguments.set, seed, &table)?;
-    let identity = RunIdentity::new(&config, &arguments.table.dataset)?;
+    let identity = RunIdentity::new(&config, &table)?;
     let plan = Plan::new(config, &table)?;
     let watched = format!(
         "{} {}",
@@ -65,7 +65,8 @@ pub(super) fn run(
     let (folder, begin) = folder(arguments)?;
     let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
     let training = Training::new(&plan, &source, &readable, &checkpoint)?;
-    let remarks = remarks::of_config(&plan.config);
+    let mut remarks = remarks::of_config(&plan.config);
+    remarks.extend(columns::remarks(&plan.config, &table));
     progress.suspended(|| {
         for remark in &remarks {
             note(remark);

@@ -11,4 +11,5 @@ mod refuse;
 mod repeat;
 mod run;
 mod small;
+mod tables;
 mod together;

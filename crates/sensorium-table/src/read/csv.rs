@@ -3,7 +3,6 @@
 //! Lines without any cell are passed over, as pandas does. A byte-order mark is tolerated.
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::rc::Rc;
@@ -11,30 +10,36 @@ use std::rc::Rc;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use sensorium_core::ColumnName;
 
-use super::{Content, check_header, refused};
+use super::source::Source;
+use super::{Content, check_header, decimal, refused, separator};
 use crate::TableError;
 use crate::limits::MAX_RECORD_BYTES;
 use crate::storage::{Scalar, TableBuilder};
 
-pub(super) fn read_commas(path: &Path) -> Result<Content, TableError> {
-    read(path, b',')
+pub(super) fn read_commas(source: &Source<'_>) -> Result<Content, TableError> {
+    read(source, b',')
 }
 
-pub(super) fn read_tabs(path: &Path) -> Result<Content, TableError> {
-    read(path, b'\t')
+pub(super) fn read_tabs(source: &Source<'_>) -> Result<Content, TableError> {
+    read(source, b'\t')
 }
 
-fn read(path: &Path, delimiter: u8) -> Result<Content, TableError> {
-    let file = File::open(path).map_err(|source| read_error(path, source))?;
+fn read(source: &Source<'_>, usual: u8) -> Result<Content, TableError> {
+    let found = separator::find(source.text()?, usual, source.dialect.delimiter)
+        .map_err(|error| source.failed(error))?;
     let since_record = Rc::new(Cell::new(0));
-    let limited = Limited { inner: file, since_record: Rc::clone(&since_record) };
+    let limited = Limited { inner: found.text, since_record: Rc::clone(&since_record) };
     let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
+        .delimiter(found.delimiter)
         .has_headers(false)
         .flexible(true) // so that a ragged row is named by our own error
         .buffer_capacity(1 << 16)
         .from_reader(limited);
-    read_records(path, &mut reader, &since_record)
+    let mut content = read_records(source.path, &mut reader, &since_record)?;
+    content.remarks.extend(found.remark);
+    decimal::read_commas(&mut content, source.dialect.decimal, found.delimiter)
+        .map_err(|error| refused(error, source.path, || "its columns".to_owned()))?;
+    Ok(content)
 }
 
 fn read_records(
@@ -66,7 +71,7 @@ fn read_records(
         row += 1;
     }
     let (columns, spill) = table.finish(row);
-    Ok(Content { names, columns, num_rows: row, spill })
+    Ok(Content::new(names, columns, row, spill))
 }
 
 fn read_header(
@@ -78,9 +83,10 @@ fn read_header(
     let mut names = Vec::new();
     if next(path, reader, record)? {
         for bytes in record.iter() {
-            let name = std::str::from_utf8(bytes).map_err(|_| TableError::Header {
+            let name = std::str::from_utf8(bytes).map_err(|_| TableError::Encoding {
                 path: path.to_owned(),
-                problem: "a name is not UTF-8".to_owned(),
+                problem: "has a column whose name is not UTF-8".to_owned(),
+                advice: super::NAME_THE_ENCODING.to_owned(),
             })?;
             table.add_column().map_err(|error| refused(error, path, || "the header".to_owned()))?;
             names.push(ColumnName::from(name));
@@ -136,13 +142,14 @@ impl Place<'_> {
     }
 
     fn ragged(&self, got: usize, expected: usize) -> TableError {
-        let advice = "a cell that contains the separator or a line break stands in double quotes";
+        let advice = "a cell that contains the separator or a line break stands in double quotes; \
+                      `--delimiter` names another separator";
         self.error(format!("has {got} cells"), format!("the header has {expected}"), advice)
     }
 
     fn not_utf8(&self, column: &ColumnName) -> TableError {
         let got = format!("holds bytes in column `{column}` that are no text");
-        self.error(got, "UTF-8 was expected".to_owned(), "save the file in the UTF-8 encoding")
+        self.error(got, "UTF-8 was expected".to_owned(), super::NAME_THE_ENCODING)
     }
 }
 
@@ -209,8 +216,8 @@ mod tests {
 
     #[test]
     fn tabs_separate_the_cells_of_a_tsv() {
-        let table = table("t.tsv", "a\tb\n1,5\tx\n").unwrap();
-        assert_eq!(texts(&table, "a"), [Some("1,5".into())]);
+        let table = table("t.tsv", "a\tb\nx,5\tx\n").unwrap();
+        assert_eq!(texts(&table, "a"), [Some("x,5".into())]);
     }
 
     #[test]
@@ -224,18 +231,20 @@ mod tests {
         assert_eq!(message, "row 2 (line 4) of `t.csv` has 1 cells, but the header has 2");
         assert_eq!(
             hint.unwrap(),
-            "a cell that contains the separator or a line break stands in double quotes"
+            "a cell that contains the separator or a line break stands in double quotes; \
+             `--delimiter` names another separator"
         );
         let (message, _) = refusal("a,b\n1,2,3\n");
         assert_eq!(message, "row 1 (line 2) of `t.csv` has 3 cells, but the header has 2");
     }
 
     #[test]
-    fn a_header_that_names_no_column_or_two_alike_is_refused() {
-        assert_eq!(refusal("a,b,a\n").0, "the columns of `t.csv`: two are named `a`");
-        assert_eq!(refusal("a,\n").0, "the columns of `t.csv`: column 2 has no name");
+    fn a_header_that_names_no_column_is_refused() {
+        assert_eq!(refusal(",\"\"\n1,2\n").0, "the columns of `t.csv`: none has a name");
         assert_eq!(refusal("").0, "the columns of `t.csv`: there are none");
-        assert_eq!(refusal([0xff, 0xfe, b'a']).0, "the columns of `t.csv`: a name is not UTF-8");
+        let (message, hint) = refusal([b'a', 0xfe, b'a']);
+        assert_eq!(message, "the table `t.csv` has a column whose name is not UTF-8");
+        assert!(hint.unwrap().contains("--encoding"));
     }
 
     #[test]
@@ -246,7 +255,7 @@ mod tests {
             "row 1 (line 2) of `t.csv` holds bytes in column `b` that are no text, but UTF-8 was \
              expected"
         );
-        assert_eq!(hint.unwrap(), "save the file in the UTF-8 encoding");
+        assert_eq!(hint.unwrap(), crate::read::NAME_THE_ENCODING);
     }
 
     #[test]

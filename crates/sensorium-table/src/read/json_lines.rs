@@ -2,11 +2,11 @@
 //!
 //! Columns stand in the order in which their keys are first seen. An absent key and `null` are
 //! missing cells. The one object that a cell may hold is Hugging Face's `{bytes, path}`, its bytes
-//! in Base64; a list of texts, numbers and booleans is kept as its JSON text.
+//! in Base64; a list of texts, numbers and booleans is kept as its JSON text. A column with any other
+//! object, or with a list of lists, is set aside.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use base64::Engine;
@@ -14,17 +14,22 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sensorium_core::ColumnName;
 use serde_json::{Map, Value};
 
+use super::kinds::{Kind, Kinds};
+use super::source::{Bytes, Source};
 use super::{Content, check_header, refused};
 use crate::TableError;
 use crate::limits::MAX_RECORD_BYTES;
-use crate::storage::{Scalar, TableBuilder};
+use crate::storage::{Scalar, Storage, TableBuilder};
 
-pub(super) fn read(path: &Path) -> Result<Content, TableError> {
-    let failed = |source| TableError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    let file_bytes = file.metadata().map_err(failed)?.len();
-    let mut input = BufReader::new(file);
-    let mut rows = Reading { table: TableBuilder::new(file_bytes), ..Reading::default() };
+pub(super) fn read(source: &Source<'_>) -> Result<Content, TableError> {
+    read_lines(source, source.text()?)
+}
+
+/// Reads the lines of `input`, the file's text.
+pub(super) fn read_lines(source: &Source<'_>, mut input: Bytes) -> Result<Content, TableError> {
+    let path = source.path;
+    let failed = |error| source.failed(error);
+    let mut rows = Reading::new(source)?;
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -44,15 +49,31 @@ pub(super) fn read(path: &Path) -> Result<Content, TableError> {
 
 /// What has been read so far.
 #[derive(Default)]
-struct Reading {
+pub(super) struct Reading {
     table: TableBuilder,
     names: Vec<ColumnName>,
     columns: BTreeMap<String, usize>,
+    /// What the values of each column are.
+    kinds: Vec<Kinds>,
+    /// Columns with values that are not read, and the first of these.
+    nested: BTreeMap<usize, String>,
     num_rows: usize,
 }
 
 impl Reading {
-    fn push(&mut self, place: &Place<'_>, object: Map<String, Value>) -> Result<(), TableError> {
+    pub(super) fn new(source: &Source<'_>) -> Result<Self, TableError> {
+        Ok(Self { table: TableBuilder::new(source.file_bytes()?), ..Self::default() })
+    }
+
+    pub(super) const fn num_rows(&self) -> usize {
+        self.num_rows
+    }
+
+    pub(super) fn push(
+        &mut self,
+        place: &Place<'_>,
+        object: Map<String, Value>,
+    ) -> Result<(), TableError> {
         for (key, value) in object {
             let column = match self.columns.get(&key) {
                 Some(column) => *column,
@@ -69,6 +90,7 @@ impl Reading {
         let added = self.table.add_column();
         let column = added.map_err(|error| refused(error, place.path, || place.name()))?;
         self.names.push(ColumnName::from(key));
+        self.kinds.push(Kinds::default());
         self.columns.insert(key.to_owned(), column);
         Ok(column)
     }
@@ -83,16 +105,28 @@ impl Reading {
         let owned = Owned::new(value).map_err(|(got, expected)| {
             place.error(format!("holds {got} under the key `{key}`"), expected)
         })?;
+        match &owned {
+            Owned::Nested(kind) => {
+                self.nested.entry(column).or_insert_with(|| format!("{kind} in {}", place.name()));
+            }
+            Owned::List(_) => self.kinds[column].see(Kind::List, self.num_rows),
+            other => self.kinds[column].see_value(other.scalar(), self.num_rows),
+        }
         self.table.set(column, self.num_rows, owned.scalar()).map_err(|error| {
             refused(error, place.path, || format!("column `{key}`, {}", place.name()))
         })
     }
 
-    fn finish(self, path: &Path) -> Result<Content, TableError> {
-        let Self { table, names, num_rows, .. } = self;
+    pub(super) fn finish(self, path: &Path) -> Result<Content, TableError> {
+        let Self { table, names, kinds, nested, num_rows, .. } = self;
         check_header(path, &names)?;
         let (columns, spill) = table.finish(num_rows);
-        Ok(Content { names, columns, num_rows, spill })
+        let mut content = Content::new(names, columns, num_rows, spill);
+        for (column, kind) in nested {
+            content.columns[column] = Storage::Unsupported(kind);
+        }
+        content.see_kinds(&kinds);
+        Ok(content)
     }
 }
 
@@ -104,6 +138,10 @@ enum Owned {
     Number(f64),
     Boolean(bool),
     Bytes(Vec<u8>),
+    /// As JSON text.
+    List(String),
+    /// What is not read.
+    Nested(&'static str),
 }
 
 impl Owned {
@@ -120,7 +158,7 @@ impl Owned {
                 (None, Some(number)) => Self::Number(number),
                 (None, None) => return Err(("a number", "one that a float can hold was expected")),
             },
-            Value::Array(items) => Self::Text(list(items)?),
+            Value::Array(items) => list(items),
             Value::Object(object) => Self::file(object)?,
         })
     }
@@ -130,7 +168,7 @@ impl Owned {
         let bytes = object.remove("bytes");
         let path = object.remove("path");
         if !object.is_empty() || (bytes.is_none() && path.is_none()) {
-            return Err(("an object", "no object but one of `bytes` and `path` is read"));
+            return Ok(Self::Nested("an object"));
         }
         match (bytes.unwrap_or(Value::Null), path.unwrap_or(Value::Null)) {
             (Value::String(encoded), Value::Null | Value::String(_)) => {
@@ -139,14 +177,14 @@ impl Owned {
             }
             (Value::Null, Value::String(path)) => Ok(Self::Text(path)),
             (Value::Null, Value::Null) => Ok(Self::Missing),
-            _ => Err(("`bytes` and `path` of another type", "texts or nulls were expected")),
+            _ => Ok(Self::Nested("an object of `bytes` and `path` that are no texts")),
         }
     }
 
     fn scalar(&self) -> Scalar<'_> {
         match self {
-            Self::Missing => Scalar::Missing,
-            Self::Text(text) => Scalar::Text(text),
+            Self::Missing | Self::Nested(_) => Scalar::Missing,
+            Self::Text(text) | Self::List(text) => Scalar::Text(text),
             Self::Integer(whole) => Scalar::Integer(*whole),
             Self::Number(number) => Scalar::Number(*number),
             Self::Boolean(flag) => Scalar::Boolean(*flag),
@@ -156,18 +194,20 @@ impl Owned {
 }
 
 /// A list as JSON text, if nothing in it is a list or an object itself.
-fn list(items: Vec<Value>) -> Result<String, (&'static str, &'static str)> {
+fn list(items: Vec<Value>) -> Owned {
     if items.iter().any(|item| item.is_array() || item.is_object()) {
-        return Err(("a list of lists or objects", "texts, numbers and booleans were expected"));
+        return Owned::Nested("a list of lists or objects");
     }
-    Ok(Value::Array(items).to_string())
+    Owned::List(Value::Array(items).to_string())
 }
 
+const ONE_OBJECT: &str = "one object was expected";
+
 /// The line that is being read.
-struct Place<'a> {
-    path: &'a Path,
-    row: usize,
-    line: u64,
+pub(super) struct Place<'a> {
+    pub(super) path: &'a Path,
+    pub(super) row: usize,
+    pub(super) line: u64,
 }
 
 impl Place<'_> {
@@ -199,13 +239,27 @@ impl Place<'_> {
     }
 
     fn object(&self, text: &[u8]) -> Result<Map<String, Value>, TableError> {
-        let expected = "one object was expected";
         match serde_json::from_slice(text) {
-            Ok(Value::Object(object)) => Ok(object),
-            Ok(Value::Array(_)) => Err(self.error("is a list".to_owned(), expected)),
-            Ok(_) => Err(self.error("is a single value".to_owned(), expected)),
-            Err(error) => Err(self.error(format!("is not JSON ({error})"), expected)),
+            Ok(value) => self.object_of(value),
+            Err(_) if std::str::from_utf8(text).is_err() => Err(self.not_utf8()),
+            Err(error) => Err(self.error(format!("is not JSON ({error})"), ONE_OBJECT)),
         }
+    }
+
+    pub(super) fn object_of(&self, value: Value) -> Result<Map<String, Value>, TableError> {
+        match value {
+            Value::Object(object) => Ok(object),
+            Value::Array(_) => Err(self.error("is a list".to_owned(), ONE_OBJECT)),
+            _ => Err(self.error("is a single value".to_owned(), ONE_OBJECT)),
+        }
+    }
+
+    fn not_utf8(&self) -> TableError {
+        let mut error = self.error("holds bytes that are no text".to_owned(), "UTF-8 was expected");
+        if let TableError::Row { advice, .. } = &mut error {
+            super::NAME_THE_ENCODING.clone_into(advice);
+        }
+        error
     }
 }
 
@@ -217,7 +271,7 @@ mod tests {
     use sensorium_core::Hint;
 
     use super::*;
-    use crate::{PhysicalType, Table};
+    use crate::{Annotation, PhysicalType, Table};
 
     fn table(content: impl AsRef<[u8]>) -> Result<Table, TableError> {
         let folder = tempfile::tempdir().unwrap();
@@ -299,7 +353,7 @@ mod tests {
             "row 1 (line 1) of `t.jsonl` is a single value, but one object was expected"
         );
         assert_eq!(refusal("\n"), "the columns of `t.jsonl`: there are none");
-        assert_eq!(refusal("{\"\": 1}"), "the columns of `t.jsonl`: column 1 has no name");
+        assert_eq!(refusal("{\"\": 1}"), "the columns of `t.jsonl`: none has a name");
         assert_eq!(
             table("3").unwrap_err().hint().unwrap(),
             "every line is one object, such as {\"photo\": \"a.png\", \"label\": \"cat\"}"
@@ -307,28 +361,46 @@ mod tests {
     }
 
     #[test]
-    fn a_nested_value_is_refused_with_its_key() {
-        let nested = |value: &str| {
-            let message = table(format!("{{\"a\": {value}}}")).unwrap_err().to_string();
-            message.split_once("t.jsonl` ").unwrap().1.to_owned()
-        };
-        assert_eq!(
-            nested("{\"x\": 1}"),
-            "holds an object under the key `a`, but no object but one of `bytes` and `path` is read"
-        );
-        assert_eq!(
-            nested("[[1]]"),
-            "holds a list of lists or objects under the key `a`, but texts, numbers and booleans \
-             were expected"
-        );
-        assert_eq!(
-            nested("{\"bytes\": \"?\"}"),
+    fn a_column_of_nested_values_is_set_aside_and_refused_where_it_is_asked_for() {
+        for (value, kind) in [
+            ("{\"x\": 1}", "an object"),
+            ("[[1]]", "a list of lists or objects"),
+            ("[1, {}]", "a list of lists or objects"),
+            ("{\"bytes\": 3}", "an object of `bytes` and `path` that are no texts"),
+        ] {
+            let lines = format!("{{\"a\": 1, \"b\": 2}}\n{{\"a\": {value}, \"b\": 3}}\n");
+            let table = table(lines).unwrap();
+            assert_eq!(texts(&table, "b"), [Some("2".into()), Some("3".into())]);
+            let kind = format!("{kind} in row 2 (line 2)");
+            let remark = format!("set aside, of a type that is not read `a` ({kind})");
+            assert_eq!(table.remarks(), [remark]);
+            let error = table.column(&ColumnName::from("a")).unwrap_err();
+            let expected = format!("column `a` is of the type {kind}, which is not read");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_base64_are_refused_with_their_key() {
+        let message = table("{\"a\": {\"bytes\": \"?\"}}").unwrap_err().to_string();
+        assert!(message.ends_with(
             "holds `bytes` that are not Base64 under the key `a`, but Base64 was expected"
-        );
+        ));
+    }
+
+    #[test]
+    fn lists_are_annotated_and_values_of_several_kinds_are_said() {
+        let table = table(
+            "{\"l\": [1], \"m\": \"a\", \"n\": 1}\n{\"l\": null, \"m\": 3, \"n\": 0.5}\n\
+             {\"l\": [], \"m\": [true], \"n\": null}\n",
+        )
+        .unwrap();
+        let annotation = |name| table.column(&ColumnName::from(name)).unwrap().annotation();
+        assert_eq!(annotation("l"), Some(&Annotation::List));
+        assert_eq!((annotation("m"), annotation("n")), (Some(&Annotation::List), None));
         assert_eq!(
-            nested("{\"bytes\": 3}"),
-            "holds `bytes` and `path` of another type under the key `a`, but texts or nulls were \
-             expected"
+            table.remarks(),
+            ["`m` holds texts (row 1) and numbers (row 2) and lists (row 3); all are read as text"]
         );
     }
 

@@ -1,7 +1,7 @@
 //! Parquet (<https://parquet.apache.org/docs/file-format/>), read in batches of some megabytes.
 //!
-//! The types are those of Parquet itself; what Arrow, pandas or Polars noted beside them (such as
-//! categoricals) is not needed, so dictionaries and large strings read as plain text. Dates and
+//! The types are those of Parquet itself, so that dictionaries and large strings read as plain text;
+//! what Hugging Face, pandas or Arrow noted beside them is in [`Carried`]. Dates and
 //! times become text as pandas prints them, decimals their digits, lists their JSON text. A column
 //! of any other type is kept by name and refused when it is asked for, since tables from elsewhere
 //! often hold columns that no one asks for.
@@ -19,18 +19,20 @@ use arrow_array::types::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, OffsetSizeTrait};
 use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use sensorium_core::ColumnName;
 use serde_json::Value;
 
+use super::carried::{self, Carried};
+use super::source::Source;
 use super::{Content, check_header, refused};
 use crate::TableError;
 use crate::storage::{BuildError, Scalar, Storage, TableBuilder};
@@ -40,9 +42,8 @@ const BATCH_BYTES: u64 = 8 << 20;
 /// The most rows of a batch.
 const BATCH_ROWS: u64 = 4096;
 
-pub(super) fn read(path: &Path) -> Result<Content, TableError> {
-    let file =
-        File::open(path).map_err(|source| TableError::Read { path: path.to_owned(), source })?;
+pub(super) fn read(source: &Source<'_>) -> Result<Content, TableError> {
+    let (path, file) = (source.path, source.file()?);
     // The decoders index by numbers from the file: on some altered files they panic. Nothing that
     // was being built outlives the panic.
     catch_unwind(AssertUnwindSafe(|| read_file(path, &file)))
@@ -60,19 +61,26 @@ fn read_file(path: &Path, file: &File) -> Result<Content, TableError> {
         fields.iter().map(|field| ColumnName::from(field.name().as_str())).collect();
     check_header(path, &names)?;
     let file_bytes = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut reading = Reading::new(path, &names, &fields, TableBuilder::new(file_bytes))?;
+    let carried = carried_by(&metadata, &fields);
+    let table = TableBuilder::new(file_bytes);
+    let mut reading = Reading::new(path, &names, &fields, &carried, table)?;
     reading.check(claimed_rows(&metadata))?;
     for group in 0..metadata.metadata().num_row_groups() {
         reading.read_group(file, &metadata, group)?;
     }
-    let Reading { table, num_rows, .. } = reading;
-    let (mut columns, spill) = table.finish(num_rows);
-    for (column, field) in columns.iter_mut().zip(&fields) {
-        if append_of(field.data_type()).is_none() {
-            *column = Storage::Unsupported(kind_of(field.data_type()));
-        }
-    }
-    Ok(Content { names, columns, num_rows, spill })
+    Ok(reading.finish(&fields))
+}
+
+/// What the file's key-value metadata say of its columns.
+fn carried_by(metadata: &ArrowReaderMetadata, fields: &Fields) -> Carried {
+    let file = metadata.metadata().file_metadata();
+    let pairs = file.key_value_metadata();
+    let written = parquet_to_arrow_schema(file.schema_descr(), pairs).ok();
+    let value = |key: &str| {
+        let pair = pairs?.iter().find(|pair| pair.key == key)?;
+        pair.value.as_deref()
+    };
+    Carried::read(fields, written.as_ref().map(Schema::fields), value)
 }
 
 /// The file's schema in the types that [`append_of`] knows.
@@ -106,10 +114,11 @@ fn claimed_rows(metadata: &ArrowReaderMetadata) -> usize {
     rows.fold(0, usize::saturating_add)
 }
 
-/// What has been read so far.
-struct Reading<'a> {
+/// What has been read so far, of Parquet or Arrow.
+pub(super) struct Reading<'a> {
     path: &'a Path,
     names: &'a [ColumnName],
+    carried: &'a Carried,
     table: TableBuilder,
     /// For each column that is read, its index and how it is appended.
     appends: Vec<(usize, Append)>,
@@ -117,10 +126,11 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(
+    pub(super) fn new(
         path: &'a Path,
         names: &'a [ColumnName],
         fields: &Fields,
+        carried: &'a Carried,
         mut table: TableBuilder,
     ) -> Result<Self, TableError> {
         let mut appends = Vec::new();
@@ -128,7 +138,19 @@ impl<'a> Reading<'a> {
             table.add_column().map_err(|error| refused(error, path, || "the schema".to_owned()))?;
             appends.extend(append_of(field.data_type()).map(|append| (index, append)));
         }
-        Ok(Self { path, names, table, appends, num_rows: 0 })
+        Ok(Self { path, names, carried, table, appends, num_rows: 0 })
+    }
+
+    pub(super) fn finish(self, fields: &Fields) -> Content {
+        let (mut columns, spill) = self.table.finish(self.num_rows);
+        for (column, field) in columns.iter_mut().zip(fields) {
+            if append_of(field.data_type()).is_none() {
+                *column = Storage::Unsupported(kind_of(field.data_type()));
+            }
+        }
+        let mut content = Content::new(self.names.to_vec(), columns, self.num_rows, spill);
+        content.annotations.clone_from(&self.carried.annotations);
+        content
     }
 
     fn check(&self, num_rows: usize) -> Result<(), TableError> {
@@ -161,7 +183,8 @@ impl<'a> Reading<'a> {
             .build()
             .map_err(|error| damaged(path, &error))?;
         for batch in batches {
-            self.push(&batch.map_err(|error| damaged(path, &error))?)?;
+            let batch = batch.map_err(|error| damaged(path, &error))?;
+            self.push(batch.columns(), batch.num_rows())?;
         }
         Ok(())
     }
@@ -179,13 +202,15 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn push(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
+    /// Appends the columns that are read of some rows.
+    pub(super) fn push(&mut self, columns: &[ArrayRef], rows: usize) -> Result<(), TableError> {
         let first_row = self.num_rows;
-        self.num_rows += batch.num_rows();
+        self.num_rows += rows;
         self.check(self.num_rows)?;
-        for ((column, append), array) in self.appends.iter().zip(batch.columns()) {
+        for ((column, append), array) in self.appends.iter().zip(columns) {
             let column = *column;
-            let mut sink = Sink { table: &mut self.table, column, first_row, last: 0 };
+            let classes = self.carried.classes(column);
+            let mut sink = Sink { table: &mut self.table, classes, column, first_row, last: 0 };
             if let Err(error) = append(&mut sink, array.as_ref()) {
                 let row = first_row + sink.last + 1;
                 let name = &self.names[column];
@@ -206,6 +231,8 @@ fn batch_rows(group: &RowGroupMetaData) -> usize {
 /// Where the values of one column of one batch go.
 struct Sink<'a> {
     table: &'a mut TableBuilder,
+    /// The names that whole numbers stand for.
+    classes: Option<&'a [String]>,
     column: usize,
     first_row: usize,
     /// Index in the batch of the value that was set last.
@@ -215,6 +242,10 @@ struct Sink<'a> {
 impl Sink<'_> {
     fn set(&mut self, index: usize, value: Scalar<'_>) -> Result<(), BuildError> {
         self.last = index;
+        let value = match (self.classes, value) {
+            (Some(classes), Scalar::Integer(code)) => carried::named(classes, code)?,
+            _ => value,
+        };
         self.table.set(self.column, self.first_row + index, value)
     }
 
@@ -243,6 +274,11 @@ fn present(array: &dyn Array) -> impl Iterator<Item = usize> {
 
 type Append = fn(&mut Sink<'_>, &dyn Array) -> Result<(), BuildError>;
 
+/// Whether a column of that type is read.
+pub(super) fn is_read(data_type: &DataType) -> bool {
+    append_of(data_type).is_some()
+}
+
 /// How a column of that type is appended, or `None` where the type is not read.
 fn append_of(data_type: &DataType) -> Option<Append> {
     Some(match data_type {
@@ -268,7 +304,9 @@ fn append_of(data_type: &DataType) -> Option<Append> {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => times::<TimestampNanosecondType>,
         DataType::Utf8View => texts,
         DataType::BinaryView => bytes,
-        DataType::List(item) if is_item(item.data_type()) => lists,
+        DataType::List(item) if is_item(item.data_type()) => lists::<i32>,
+        DataType::LargeList(item) if is_item(item.data_type()) => lists::<i64>,
+        DataType::FixedSizeList(item, _) if is_item(item.data_type()) => fixed_lists,
         DataType::Struct(fields) if is_file(fields) => files,
         _ => return None,
     })
@@ -277,7 +315,9 @@ fn append_of(data_type: &DataType) -> Option<Append> {
 /// The type's name for a message, without what is inside it.
 fn kind_of(data_type: &DataType) -> String {
     match data_type {
-        DataType::List(_) => "list of lists, structs or bytes".to_owned(),
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+            "list of lists, structs or bytes".to_owned()
+        }
         DataType::Struct(_) => "struct of other fields than `bytes` and `path`".to_owned(),
         DataType::Map(_, _) => "map".to_owned(),
         other => other.to_string(),
@@ -384,15 +424,24 @@ fn files(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
 fn is_item(data_type: &DataType) -> bool {
     data_type.is_integer()
         || matches!(data_type, DataType::Float32 | DataType::Float64)
-        || matches!(data_type, DataType::Utf8 | DataType::Boolean)
+        || matches!(
+            data_type,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean
+        )
 }
 
-fn lists(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
-    let lists = array.as_list::<i32>();
-    sink.set_each_text(array, |index| {
-        let items = lists.value(index);
-        Value::Array((0..items.len()).map(|item| json(items.as_ref(), item)).collect()).to_string()
-    })
+fn lists<O: OffsetSizeTrait>(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
+    let lists = array.as_list::<O>();
+    sink.set_each_text(array, |index| json_list(&lists.value(index)))
+}
+
+fn fixed_lists(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
+    let lists = array.as_fixed_size_list();
+    sink.set_each_text(array, |index| json_list(&lists.value(index)))
+}
+
+fn json_list(items: &ArrayRef) -> String {
+    Value::Array((0..items.len()).map(|item| json(items.as_ref(), item)).collect()).to_string()
 }
 
 /// One item of a list, in a type that [`is_item`] allows.
@@ -409,6 +458,8 @@ fn json(items: &dyn Array, index: usize) -> Value {
     match items.data_type() {
         DataType::Boolean => items.as_boolean().value(index).into(),
         DataType::Utf8 => items.as_string::<i32>().value(index).into(),
+        DataType::LargeUtf8 => items.as_string::<i64>().value(index).into(),
+        DataType::Utf8View => items.as_string_view().value(index).into(),
         DataType::Int8 => primitive::<Int8Type>(items, index),
         DataType::Int16 => primitive::<Int16Type>(items, index),
         DataType::Int32 => primitive::<Int32Type>(items, index),
@@ -429,10 +480,10 @@ mod tests {
 
     use arrow_array::builder::{ListBuilder, StringBuilder};
     use arrow_array::{
-        ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
-        Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray, MapArray,
-        StringArray, StringViewArray, StructArray, Time64MicrosecondArray,
-        TimestampMillisecondArray, UInt64Array,
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array,
+        Float64Array, Int32Array, Int64Array, LargeStringArray, MapArray, RecordBatch, StringArray,
+        StringViewArray, StructArray, Time64MicrosecondArray, TimestampMillisecondArray,
+        UInt64Array,
     };
     use parquet::arrow::ArrowWriter;
     use parquet::basic::{GzipLevel, ZstdLevel};

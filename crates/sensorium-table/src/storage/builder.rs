@@ -25,6 +25,8 @@ pub(crate) enum BuildError {
     TooMuch { what: &'static str, got: String, limit: String },
     /// The temporary file.
     Spill(io::Error),
+    /// A number that stands for no class, of so many that have a name.
+    UnknownClass { code: i64, classes: usize },
 }
 
 impl BuildError {

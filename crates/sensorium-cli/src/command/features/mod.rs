@@ -15,7 +15,7 @@ use sensorium_table::{Table, split};
 
 use super::one_row::one_row;
 use super::read_config::read_config;
-use super::{bundle_path, print};
+use super::{bundle_path, print, read_dataset};
 use crate::arguments::FeaturesArguments;
 use crate::failure::Failure;
 use arrays::Arrays;
@@ -27,7 +27,10 @@ const BATCH: usize = 32;
 
 pub(super) fn run(arguments: &FeaturesArguments) -> Result<ExitCode, Failure> {
     let table = match &arguments.dataset {
-        Some(path) => Some(Table::read(path, arguments.media_root.as_deref())?),
+        Some(path) => {
+            let media_root = arguments.media_root.as_deref();
+            Some(read_dataset(path, media_root, &arguments.dialect)?)
+        }
         None => None,
     };
     let (config, fitted) = preprocessing(arguments, table.as_ref())?;
