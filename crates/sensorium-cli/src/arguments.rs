@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sensorium_table::{DecimalMark, Delimiter, Dialect, TextEncoding};
 
 /// Models that see, read and hear, from one table, in one file.
 #[derive(Debug, Parser)]
@@ -35,12 +36,42 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct TableArguments {
-    /// The table: CSV, JSON Lines or Parquet
-    #[arg(long, value_name = "FILE")]
+    /// The table: a CSV, JSON, JSON Lines, Parquet, Arrow or Excel file, a folder of such files or of
+    /// class folders of pictures or sounds, or a pattern such as 'data/*.parquet'
+    #[arg(long, value_name = "PATH")]
     pub(crate) dataset: PathBuf,
-    /// The folder that paths in the table may not leave [default: the table's own]
+    /// The folder that paths in the table may not leave, and where those start that do not lie
+    /// beside the table [default: the table's own]
     #[arg(long = "media_root", value_name = "DIR")]
     pub(crate) media_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) dialect: DialectArguments,
+}
+
+/// How the table is written, where its name and first bytes do not say it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How the table is written")]
+pub(crate) struct DialectArguments {
+    /// The encoding of CSV and JSON, such as windows-1252, shift_jis or gb18030 [default: what the
+    /// file's byte-order mark says, else UTF-8]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<TextEncoding>,
+    /// What separates the cells of CSV, such as `;` or `tab` [default: found in the header]
+    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true)]
+    delimiter: Option<Delimiter>,
+    /// The decimal mark of CSV, `.` or `,` [default: found where cells are not separated by commas]
+    #[arg(long, value_name = "MARK")]
+    decimal: Option<DecimalMark>,
+    /// The sheet of a workbook [default: the first]
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+}
+
+impl DialectArguments {
+    pub(crate) fn dialect(&self) -> Dialect {
+        let Self { encoding, delimiter, decimal, .. } = *self;
+        Dialect { encoding, delimiter, decimal, sheet: self.sheet.clone() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -107,8 +138,8 @@ pub(crate) struct ModelArgument {
 pub(crate) struct PredictArguments {
     #[command(flatten)]
     pub(crate) model: ModelArgument,
-    /// The table: CSV, JSON Lines or Parquet; columns that it lacks are absent
-    #[arg(long, value_name = "FILE", group = "rows")]
+    /// The table: a file, a folder or a pattern, as for train; columns that it lacks are absent
+    #[arg(long, value_name = "PATH", group = "rows")]
     pub(crate) dataset: Option<PathBuf>,
     /// One input of one row, such as photo=cat.jpg; inputs not given are absent
     #[arg(long, value_name = "NAME=VALUE", group = "rows", conflicts_with = "dataset")]
@@ -116,9 +147,12 @@ pub(crate) struct PredictArguments {
     /// Where predictions go: .parquet, .csv or .jsonl [default: JSON Lines to standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// The folder that paths in the table may not leave [default: the table's own]
+    /// The folder that paths in the table may not leave, and where those start that do not lie
+    /// beside the table [default: the table's own]
     #[arg(long = "media_root", value_name = "DIR")]
     pub(crate) media_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) dialect: DialectArguments,
     #[command(flatten)]
     pub(crate) on_error: OnErrorArgument,
 }
@@ -168,15 +202,18 @@ pub(crate) struct FeaturesArguments {
     /// The root of every random choice, such as the split's
     #[arg(long = "random_seed", value_name = "N", default_value_t = 42)]
     pub(crate) random_seed: u64,
-    /// The table: CSV, JSON Lines or Parquet
-    #[arg(long, value_name = "FILE", required_unless_present = "input")]
+    /// The table: a file, a folder or a pattern, as for train
+    #[arg(long, value_name = "PATH", required_unless_present = "input")]
     pub(crate) dataset: Option<PathBuf>,
     /// One input of one row, such as photo=cat.jpg, instead of the table's rows
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) input: Vec<String>,
-    /// The folder that paths in the table may not leave [default: the table's own]
+    /// The folder that paths in the table may not leave, and where those start that do not lie
+    /// beside the table [default: the table's own]
     #[arg(long = "media_root", value_name = "DIR")]
     pub(crate) media_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) dialect: DialectArguments,
     /// Read only the first rows
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use sensorium_table::{OnBadRow, ReadOptions, Table};
 
-use crate::arguments::{Arguments, Command, OnError, TableArguments};
+use crate::arguments::{Arguments, Command, DialectArguments, OnError, TableArguments};
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -42,20 +42,22 @@ fn only_printed() -> Result<(), Failure> {
 }
 
 fn read_table(arguments: &TableArguments, on_error: OnError) -> Result<Table, Failure> {
-    read_table_at(&arguments.dataset, arguments.media_root.as_deref(), on_error)
+    let media_root = arguments.media_root.as_deref();
+    read_table_at(&arguments.dataset, media_root, &arguments.dialect, on_error)
 }
 
 /// Reads a table, and passes on what its reader remarks.
 fn read_table_at(
     path: &Path,
     media_root: Option<&Path>,
+    dialect: &DialectArguments,
     on_error: OnError,
 ) -> Result<Table, Failure> {
-    let media_root = media_root.map(Path::to_owned);
-    let options = ReadOptions { media_root, on_bad_row: on_error.into() };
+    let (media_root, dialect) = (media_root.map(Path::to_owned), dialect.dialect());
+    let options = ReadOptions { media_root, on_bad_row: on_error.into(), dialect };
     let table = Table::read_with(path, &options)?;
     for remark in table.remarks() {
-        note(remark);
+        note(&format!("{}: {remark}", path.display()));
     }
     Ok(table)
 }

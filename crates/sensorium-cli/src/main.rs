@@ -1,6 +1,7 @@
 //! The `sensorium` command: trains, judges and runs models that see, read and hear.
 
 mod arguments;
+mod columns;
 mod command;
 mod failure;
 #[cfg(feature = "hub")]

@@ -3,7 +3,7 @@
 //! Every modality says in [`Modality::claims`](crate::Modality::claims) whether a column looks like
 //! its own; the list is walked in its order, and the first claim is the guess.
 
-use sensorium_table::ColumnSummary;
+use sensorium_table::{Annotation, ColumnSummary};
 
 use crate::ModalityConfig;
 
@@ -19,11 +19,32 @@ pub struct Inference {
 /// Guesses a column's modality.
 #[must_use]
 pub fn infer(summary: &ColumnSummary) -> Inference {
+    if let Some(said) = said_by_the_file(summary) {
+        return said;
+    }
     let (modality, because) = ModalityConfig::first_claim(summary).unwrap_or_else(|| {
         let present = grouped(num_present(summary));
         ("text", format!("{present} of {} cells hold a value", grouped(summary.rows)))
     });
     Inference { modality, because }
+}
+
+/// What the file itself says goes before what its cells look like.
+fn said_by_the_file(summary: &ColumnSummary) -> Option<Inference> {
+    let more = if summary.distinct_is_capped { "more than " } else { "" };
+    let different = || format!("{more}{} different values", grouped(summary.distinct));
+    let (modality, because) = match summary.annotation.as_ref()? {
+        Annotation::Named { classes } => {
+            ("category", format!("the file names {} classes", grouped(*classes)))
+        }
+        Annotation::Categorical if !summary.distinct_is_capped => {
+            ("category", format!("the file keeps labels, {}", different()))
+        }
+        Annotation::Date => ("text", format!("dates, read as text; {}", different())),
+        Annotation::List => ("text", "lists, read as JSON text".to_owned()),
+        _ => return None,
+    };
+    Some(Inference { modality, because })
 }
 
 /// The share of a column's cells that must be of a kind; the others are named when they are read.
@@ -159,6 +180,32 @@ mod tests {
             )
         });
         assert_eq!(guess(repeated).0, "text");
+    }
+
+    #[test]
+    fn what_the_file_says_goes_before_what_cells_look_like() {
+        let numbers = || (0..60).map(|index| Value::Integer(index % 3));
+        let guess = |annotation| {
+            let mut summary = SmallTable::of(numbers()).summary();
+            summary.annotation = annotation;
+            let inference = infer(&summary);
+            (inference.modality, inference.because)
+        };
+        assert_eq!(guess(None).0, "number");
+        let because = "the file keeps labels, 3 different values".to_owned();
+        assert_eq!(guess(Some(Annotation::Categorical)), ("category", because));
+        let because = "the file names 1,203 classes".to_owned();
+        assert_eq!(guess(Some(Annotation::Named { classes: 1_203 })), ("category", because));
+        let because = "dates, read as text; 3 different values".to_owned();
+        assert_eq!(guess(Some(Annotation::Date)), ("text", because));
+        assert_eq!(guess(Some(Annotation::List)).0, "text");
+    }
+
+    #[test]
+    fn a_dictionary_of_thousands_of_texts_is_no_label() {
+        let mut summary = SmallTable::of((0..1_500).map(|row| text(&format!("{row} a")))).summary();
+        summary.annotation = Some(Annotation::Categorical);
+        assert_eq!(infer(&summary).modality, "text");
     }
 
     #[test]

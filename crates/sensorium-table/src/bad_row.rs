@@ -21,12 +21,14 @@ pub enum OnBadRow {
 
 /// One row of a file that is not a row as the others are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("row {}{} of `{}` {got}, but {expected}", .row + 1, shown_line(*.line), .path.display())]
+#[error("row {}{} of `{}` {got}, but {expected}", .row - .rows_before + 1, shown_line(*.line), .path.display())]
 pub struct BadRow {
     /// The table's file.
     pub path: PathBuf,
-    /// Index of the row, from 0; shown counting from 1.
+    /// Index of the row in the table, from 0; shown counting from 1 in its file.
     pub row: usize,
+    /// The table's rows from files before this one, where several make it.
+    pub rows_before: usize,
     /// The line of the file that the row starts in, from 1, where the format has lines; in CSV that
     /// of the empty lines before it, if there are any.
     pub line: Option<u64>,
@@ -66,6 +68,15 @@ impl BadRows {
             }
             (error, _) => Err(error),
         }
+    }
+
+    /// Takes over the rows that were refused in one of several files, with `rows_before` rows of the
+    /// table before its own.
+    pub(crate) fn append(&mut self, of_file: Self, rows_before: usize) {
+        self.rows.extend(of_file.rows.into_iter().map(|(row, bad)| {
+            let row = rows_before + row;
+            (row, Arc::new(BadRow { row, rows_before, ..Arc::unwrap_or_clone(bad) }))
+        }));
     }
 
     pub(crate) fn get(&self, row: usize) -> Option<&Arc<BadRow>> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sensorium_core::text::{shown, shown_up_to};
 use sensorium_core::{CellRef, ColumnName, Hint, nearest};
 
+use crate::read::{NoText, PACKED, UnpacksToTooMuch};
 use crate::{BadRow, Part};
 
 /// Why a table, a cell or a split was refused.
@@ -78,6 +79,114 @@ pub enum TableError {
         path: PathBuf,
         /// The codec.
         codec: &'static str,
+    },
+    /// A file packed in a way that is not unpacked.
+    #[error("the table `{}` is packed with {packing}, which is not read", .path.display())]
+    Packed {
+        /// The table's file.
+        path: PathBuf,
+        /// What it is packed with.
+        packing: &'static str,
+    },
+    /// A file that is plainly of another kind than its name says.
+    #[error("the table `{}` is {kind}, by its first bytes", .path.display())]
+    OtherKind {
+        /// The table's file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// A file whose text is in an encoding that is not read, or must be named.
+    #[error("the table `{}` {problem}", .path.display())]
+    Encoding {
+        /// The table's file.
+        path: PathBuf,
+        /// What is wrong, such as `is UTF-32, which is not read`.
+        problem: String,
+        /// What to do about it.
+        advice: String,
+    },
+    /// Something is said of how the file is written that does not apply to its format.
+    #[error(
+        "`{flag}` is given for the table `{}`, but applies to {} alone",
+        .path.display(), .extensions.join(", ")
+    )]
+    NotForFormat {
+        /// The table's file.
+        path: PathBuf,
+        /// The flag.
+        flag: &'static str,
+        /// The extensions of the files that it applies to.
+        extensions: &'static [&'static str],
+    },
+    /// There is no file to read.
+    #[error("could not read the table `{}`: {what}", .path.display())]
+    NoFiles {
+        /// The folder or the pattern.
+        path: PathBuf,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// Files of several formats in one folder.
+    #[error(
+        "the folder `{}` holds files of several kinds, such as `{}` and `{}`",
+        .folder.display(), .files[0], .files[1]
+    )]
+    SeveralFormats {
+        /// The folder.
+        folder: PathBuf,
+        /// Two files of different kinds.
+        files: [String; 2],
+    },
+    /// A file in a folder of class folders that does not lie as the others do.
+    #[error("`{}` in `{}` is not {expected}", .odd.display(), .folder.display())]
+    OddFolder {
+        /// The folder of class folders.
+        folder: PathBuf,
+        /// The file, relative to it.
+        odd: PathBuf,
+        /// Where it was expected.
+        expected: &'static str,
+    },
+    /// Two files of one table have different columns.
+    #[error(
+        "`{}` has a column `{column}`, which `{}` has not", .with.display(), .without.display()
+    )]
+    ColumnsDiffer {
+        /// The column.
+        column: ColumnName,
+        /// A file that has it.
+        with: PathBuf,
+        /// A file that has it not.
+        without: PathBuf,
+    },
+    /// No sheet of that name in a workbook.
+    #[error("the workbook `{}` has no sheet `{sheet}`", .path.display())]
+    NoSheet {
+        /// The workbook.
+        path: PathBuf,
+        /// The name that was asked for.
+        sheet: String,
+        /// The names that there are.
+        valid: Vec<String>,
+    },
+    /// A number that stands for a class which the file does not name.
+    #[error("{place} is {code}, but the file names {classes} classes, from 0")]
+    UnknownClass {
+        /// The cell and the file.
+        place: String,
+        /// The number.
+        code: i64,
+        /// How many classes have a name.
+        classes: usize,
+    },
+    /// Several columns of the file have the name that was asked for.
+    #[error("the table has several columns `{column}`")]
+    SeveralColumns {
+        /// The name.
+        column: ColumnName,
     },
     /// More than a stated limit.
     #[error("{what} is {got}, but at most {limit} is allowed")]
@@ -281,8 +390,8 @@ fn extension_of(path: &Path) -> String {
 pub(crate) const QUOTE_ADVICE: &str = "close the mark where its cell ends, or double it (`\"\"`) \
                                        inside a cell in quotes where it belongs to the text";
 
-const MEDIA_ROOT_ADVICE: &str = "paths are relative to the table's folder and may not leave the \
-                                 media root, which `--media-root` sets";
+const MEDIA_ROOT_ADVICE: &str = "paths start at the table's folder, or else at the media root, which \
+                                 `--media-root` sets and no path may leave";
 
 impl TableError {
     /// The column that the error is about, where it is one cell's.
@@ -322,7 +431,27 @@ impl Hint for TableError {
             Self::UnknownColumn { column, valid } => return Some(columns_hint(column, valid)),
             Self::UnclosedQuote { .. } => QUOTE_ADVICE,
             Self::NotFile { .. } => "write the rows to a file first, and name that",
-            Self::UnknownFormat { .. } => "save the table in one of these formats, named so",
+            Self::OtherKind { advice, .. } => advice,
+            Self::Encoding { advice, .. } => return Some(advice.clone()),
+            Self::Packed { .. } => "unpack it, or pack it with gzip or Zstandard",
+            Self::NoFiles { .. } => {
+                "name a table, a folder of tables, a folder of class folders of pictures or sounds, \
+                 or a pattern such as 'data/*.parquet'"
+            }
+            Self::SeveralFormats { .. } => "name files of one kind, such as 'folder/*.csv'",
+            Self::OddFolder { .. } => {
+                "files lie in class folders (`cat/1.png`), or in those of each part \
+                 (`train/cat/1.png`)"
+            }
+            Self::ColumnsDiffer { .. } => "files that make one table have the same columns",
+            Self::NoSheet { valid, .. } => {
+                return Some(format!("the sheets are: {}", valid.join(", ")));
+            }
+            Self::UnknownClass { .. } => "correct the cell, or the names in the file's metadata",
+            Self::NotForFormat { .. } => "leave the flag away",
+            Self::SeveralColumns { .. } => "give each column a name of its own",
+            Self::Read { source, .. } => return read_hint(source),
+            Self::UnknownFormat { path, .. } => return Some(format_hint(path)),
             Self::Header { .. } => "give every column a name of its own",
             Self::Damaged { .. } => "write the file again with the program that made it",
             Self::UnreadCodec { .. } => {
@@ -364,10 +493,9 @@ impl Hint for TableError {
             }
             Self::MissingGroup { .. } => "fill the column, or split by another one",
             Self::EmptyPart { .. } => "give each of the three parts some rows",
-            Self::Read { .. }
-            | Self::TooMuch { .. }
-            | Self::RowLength { .. }
-            | Self::DuplicateColumn { .. } => return None,
+            Self::TooMuch { .. } | Self::RowLength { .. } | Self::DuplicateColumn { .. } => {
+                return None;
+            }
         };
         Some(advice.to_owned())
     }
@@ -381,6 +509,23 @@ fn is_number_with_marks(got: &str) -> bool {
         && text.contains(is_mark)
         && text.contains(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_ascii_digit() || is_mark(c))
+}
+
+/// What to do where the bytes of a table could not be read.
+fn read_hint(source: &io::Error) -> Option<String> {
+    let cause = source.get_ref()?;
+    if cause.is::<UnpacksToTooMuch>() {
+        return Some("where the file is what you expect, unpack it and name what comes out".into());
+    }
+    cause.is::<NoText>().then(|| "name the encoding that it was saved in: `--encoding`".into())
+}
+
+fn format_hint(path: &Path) -> String {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if PACKED.iter().any(|packed| extension.eq_ignore_ascii_case(packed)) {
+        return format!("name the format before it, such as `table.csv.{extension}`");
+    }
+    "save the table in one of these formats, named so".to_owned()
 }
 
 fn columns_hint(column: &ColumnName, valid: &[ColumnName]) -> String {

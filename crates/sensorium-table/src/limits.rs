@@ -36,6 +36,15 @@ pub(crate) const fn max_page_bytes(file_bytes: u64) -> u64 {
 /// claim it a million times and fill the disk.
 pub const MAX_MEDIA_EXPANSION: u64 = 1_000;
 
+/// How much larger than its file a packed table may be, beyond the first 32 MiB; tables of text are
+/// packed to a third or a tenth.
+pub const MAX_UNPACKED_EXPANSION: u64 = 50;
+
+/// The bytes that a packed table of `file_bytes` bytes may unpack to.
+pub(crate) const fn max_unpacked_bytes(file_bytes: u64) -> u64 {
+    file_bytes.saturating_mul(MAX_UNPACKED_EXPANSION).saturating_add(32 << 20)
+}
+
 /// The embedded media of a file of `file_bytes` bytes, in bytes.
 pub(crate) const fn max_media_bytes(file_bytes: u64) -> u64 {
     file_bytes.saturating_mul(MAX_MEDIA_EXPANSION).saturating_add(1 << 30)

@@ -12,7 +12,7 @@ use crate::TableError;
 use crate::beneath::OpenFolder;
 use crate::open::size_of_file;
 
-/// Where paths start, and which folder they may not leave; both with links followed.
+/// Where paths start (the table's folder, else the root), and which folder they may not leave; both with links followed.
 #[derive(Clone, Debug)]
 pub(crate) struct Folders {
     folder: PathBuf,
@@ -27,6 +27,13 @@ impl Folders {
         let open_root = OpenFolder::open(&root)
             .map_err(|source| TableError::MediaRoot { path: root.clone(), source })?;
         Ok(Self { folder, root, open_root: Arc::new(open_root) })
+    }
+
+    /// Where a path is looked for: beside the table, or in the media root where it is there alone.
+    fn start_of(&self, path: &str) -> PathBuf {
+        let beside = self.folder.join(path);
+        let in_root = self.root.join(path);
+        if !beside.exists() && in_root.exists() { in_root } else { beside }
     }
 }
 
@@ -91,7 +98,7 @@ fn check_size(
 ///
 /// What lies there when it is opened can be another file by then, but none outside.
 fn resolve(folders: &Folders, at: &CellRef, path: &str) -> Result<PathBuf, TableError> {
-    let sought = folders.folder.join(path);
+    let sought = folders.start_of(path);
     let resolved = fs::canonicalize(&sought).map_err(|source| {
         let (at, got) = (at.clone(), shown(path));
         match source.kind() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::OnBadRow;
+use crate::{Dialect, OnBadRow};
 
 /// How a table is read; the default is what [`Table::read`](crate::Table::read) does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,4 +11,6 @@ pub struct ReadOptions {
     pub media_root: Option<PathBuf>,
     /// What to do with a row that the reader refuses.
     pub on_bad_row: OnBadRow,
+    /// What is said of how the files are written.
+    pub dialect: Dialect,
 }

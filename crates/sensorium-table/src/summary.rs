@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sensorium_core::ColumnName;
 
 use crate::storage::{Held, PhysicalType, Storage};
-use crate::{Column, Table};
+use crate::{Annotation, Column, Table};
 
 /// Distinct values are counted up to this many.
 pub const MAX_DISTINCT: usize = 1_000;
@@ -37,6 +37,8 @@ pub struct ColumnSummary {
     pub physical_type: PhysicalType,
     /// The file's name of its type, where that is not read.
     pub unread_type: Option<String>,
+    /// What the file says of it beyond that.
+    pub annotation: Option<Annotation>,
     /// All rows.
     pub rows: usize,
     /// Rows without a value.
@@ -98,6 +100,7 @@ impl Column<'_> {
 fn summarise(column: Column<'_>) -> ColumnSummary {
     let storage = column.storage();
     let mut counts = Counts::new(column.name().clone(), storage, column.table().num_rows());
+    counts.summary.annotation = column.annotation().cloned();
     let mut present = 0;
     for row in present_rows(storage, counts.summary.rows) {
         let held = column.held(row);
@@ -209,6 +212,7 @@ impl<'a> Counts<'a> {
                 Storage::Unsupported(kind) => Some(kind.clone()),
                 _ => None,
             },
+            annotation: None,
             rows,
             missing: 0,
             missing_words: BTreeMap::new(),
@@ -379,6 +383,7 @@ mod tests {
             name: ColumnName::from("x"),
             physical_type: PhysicalType::Mixed,
             unread_type: None,
+            annotation: None,
             rows: 5,
             missing: 1,
             missing_words: BTreeMap::new(),

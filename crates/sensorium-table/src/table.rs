@@ -1,25 +1,32 @@
 //! The table itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sensorium_core::{CellRef, ColumnName};
 
 use crate::bad_row::BadRows;
 use crate::media::Folders;
-use crate::read::Content;
+use crate::read::{Content, Found};
 use crate::storage::{Held, Spill, Storage};
-use crate::{BadRow, Cell, MissingValues, ReadOptions, TableError, Value, read};
+use crate::{
+    Annotation, BadRow, Cell, Dialect, MissingValues, PhysicalType, ReadOptions, TableError, Value,
+    read,
+};
 
 /// Rows and typed columns; row numbers are those of the file.
 #[derive(Debug)]
 pub struct Table {
     names: Vec<ColumnName>,
     columns: Vec<Storage>,
+    annotations: Vec<Option<Annotation>>,
+    doubled: Vec<ColumnName>,
+    remarks: Vec<String>,
     num_rows: usize,
     bad_rows: BadRows,
-    remarks: Vec<String>,
+    files: Vec<PathBuf>,
+    dialect: Dialect,
     pub(crate) folders: Folders,
     pub(crate) spill: Spill,
     missing: MissingValues,
@@ -34,10 +41,13 @@ pub struct Column<'a> {
 }
 
 impl Table {
-    /// Reads a CSV, TSV, JSON Lines or Parquet file, told by its extension.
+    /// Reads a CSV, TSV, JSON, JSON Lines, Parquet, Arrow or Excel file, told by its extension, packed
+    /// with gzip or Zstandard or not; a folder of such files, or those that a pattern (`data/*.csv`)
+    /// fits, their rows one after another in the order of their names; or a folder of class folders of
+    /// pictures or sounds, as columns `image` or `audio`, `label`, and `split` where there are parts.
     ///
-    /// Paths in cells are relative to the table's folder and may not leave `media_root`, which is
-    /// the table's folder where `None`. Cells keep their text as written, so that the label `007`
+    /// Paths in cells start at the table's folder, or at `media_root` where nothing lies there, and may
+    /// not leave `media_root`, which is the table's folder where `None`. Cells keep their text as written, so that the label `007`
     /// stays `007`; an empty cell, a null and an absent key are missing cells. Embedded media go to
     /// a temporary file.
     ///
@@ -55,12 +65,24 @@ impl Table {
     ///
     /// [`TableError`] naming the file, and the row and column where there is one.
     pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Self, TableError> {
-        let content = read::content(path, options)?;
-        let Content { names, columns, num_rows, bad_rows, remarks, spill } = content;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let folders = Folders::new(folder, options.media_root.as_deref().unwrap_or(folder))?;
-        let missing = MissingValues::default();
-        Ok(Self { names, columns, num_rows, bad_rows, remarks, folders, spill, missing })
+        let Found { content, folder, files } = read::find(path, options)?;
+        let Content { names, columns, annotations, num_rows, bad_rows, spill, doubled, remarks } =
+            content;
+        let folders = Folders::new(&folder, options.media_root.as_deref().unwrap_or(&folder))?;
+        Ok(Self {
+            names,
+            columns,
+            annotations,
+            doubled,
+            remarks,
+            num_rows,
+            bad_rows,
+            files,
+            dialect: options.dialect.clone(),
+            folders,
+            spill,
+            missing: MissingValues::default(),
+        })
     }
 
     /// A table of values that are already in memory, such as one row from a command line.
@@ -88,23 +110,42 @@ impl Table {
         }
         let folders = Folders::new(media_root, media_root)?;
         let stored = values.into_iter().map(Storage::Mixed).collect();
-        let (bad_rows, spill) = (BadRows::default(), Spill::default());
-        let (remarks, missing) = (Vec::new(), MissingValues::default());
         Ok(Self {
+            annotations: vec![None; columns.len()],
             names: columns,
             columns: stored,
+            doubled: Vec::new(),
+            remarks: Vec::new(),
             num_rows,
-            bad_rows,
-            remarks,
+            bad_rows: BadRows::default(),
+            files: Vec::new(),
+            dialect: Dialect::default(),
             folders,
-            spill,
-            missing,
+            spill: Spill::default(),
+            missing: MissingValues::default(),
         })
     }
 
     /// The columns' names, in the file's order.
     pub fn column_names(&self) -> &[ColumnName] {
         &self.names
+    }
+
+    /// The files that hold the cells: several where a pattern or a folder was named, none where the
+    /// table was made in memory or of the names of a folder's files.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// What was said of how the files are written.
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// What a person should know of how the file was read, a line each: columns that were set
+    /// aside, separators and decimal marks that were found, quotation marks that deserve a look.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The number of rows.
@@ -134,22 +175,20 @@ impl Table {
         }
     }
 
-    /// What a person should look at, though the table was read: whole sentences, one a line.
-    pub fn remarks(&self) -> &[String] {
-        &self.remarks
-    }
-
     /// The column of that name.
     ///
     /// # Errors
     ///
     /// [`TableError::UnknownColumn`] with the nearest name; [`TableError::UnsupportedColumn`] where
-    /// its type is not read.
+    /// its type is not read; [`TableError::SeveralColumns`] where several columns have the name.
     pub fn column(&self, name: &ColumnName) -> Result<Column<'_>, TableError> {
         let Some(index) = self.names.iter().position(|candidate| candidate == name) else {
             let valid = self.names.clone();
             return Err(TableError::UnknownColumn { column: name.clone(), valid });
         };
+        if self.doubled.contains(name) {
+            return Err(TableError::SeveralColumns { column: name.clone() });
+        }
         if let Storage::Unsupported(kind) = &self.columns[index] {
             let (column, kind) = (name.clone(), kind.clone());
             return Err(TableError::UnsupportedColumn { column, kind });
@@ -233,8 +272,18 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// What the file says of the column beyond the types of its cells, if anything.
+    pub fn annotation(&self) -> Option<&'a Annotation> {
+        self.table.annotations[self.index].as_ref()
+    }
+
     pub(crate) fn storage(&self) -> &'a Storage {
         &self.table.columns[self.index]
+    }
+
+    /// The type in which the column is stored.
+    pub fn physical_type(&self) -> PhysicalType {
+        self.storage().physical_type()
     }
 
     pub(crate) fn table(&self) -> &'a Table {

@@ -1,7 +1,7 @@
 //! What a run needs to go on as if it had never stopped.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use burn::module::Module;
 use burn::tensor::TensorData;
@@ -10,7 +10,7 @@ use sensorium_bundle::{BundleError, check_numbers, check_weight};
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
 use sensorium_model::{AdamW, AdamWConfig, Model, weights};
-use sensorium_table::Table;
+use sensorium_table::{Dialect, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::history::History;
@@ -28,20 +28,29 @@ pub struct RunIdentity {
 }
 
 impl RunIdentity {
-    /// The identity of a run of `plan` on the table file `dataset`, which was read into `table`.
+    /// The identity of a run of `plan` on `table`: the content of its files, how they were read, and
+    /// the cells of a table that was made of file names.
     ///
     /// # Errors
     ///
-    /// [`BundleError`] where the table cannot be read.
+    /// [`BundleError`] where a file of the table cannot be read.
     ///
     /// # Panics
     ///
     /// If the config cannot be JSON.
-    pub fn new(plan: &Plan, dataset: &Path, table: &Table) -> Result<Self, BundleError> {
-        let read = |source| BundleError::Read { path: dataset.to_owned(), source };
+    pub fn new(plan: &Plan, table: &Table) -> Result<Self, BundleError> {
         let mut hasher = blake3::Hasher::new();
-        let mut file = std::fs::File::open(dataset).map_err(read)?;
-        std::io::copy(&mut file, &mut hasher).map_err(read)?;
+        for path in table.files() {
+            let read = |source| BundleError::Read { path: path.clone(), source };
+            let mut file = std::fs::File::open(path).map_err(read)?;
+            std::io::copy(&mut file, &mut hasher).map_err(read)?;
+        }
+        if table.files().is_empty() {
+            hash_cells(table, &mut hasher);
+        }
+        if *table.dialect() != Dialect::default() {
+            hasher.update(format!("{:?}", table.dialect()).as_bytes());
+        }
         let config = serde_json::to_vec(&plan.config).expect("a config is JSON");
         Ok(Self {
             config: blake3::hash(&config).to_hex().to_string(),
@@ -78,6 +87,16 @@ pub(crate) struct Extent {
 impl Extent {
     pub(crate) fn steps_per_epoch(self) -> usize {
         self.train_rows.div_ceil(self.batch_size)
+    }
+}
+
+/// Every cell that is text, each with its end.
+fn hash_cells(table: &Table, hasher: &mut blake3::Hasher) {
+    for column in table.column_names().iter().filter_map(|name| table.column(name).ok()) {
+        for row in 0..table.num_rows() {
+            let text = column.cell(row).text().ok().flatten().unwrap_or_default();
+            hasher.update(text.as_bytes()).update(&[0]);
+        }
     }
 }
 

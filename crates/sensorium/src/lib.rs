@@ -20,7 +20,7 @@
 //! # let written = sensorium_bundle::config::parse_yaml(yaml)?;
 //! # let config = sensorium::Config::resolve(written, &table, sensorium::Seed::new(1))?;
 //! # let plan = Plan::new(config, &table)?;
-//! # let run = RunIdentity::new(&plan, &new, &table)?;
+//! # let run = RunIdentity::new(&plan, &table)?;
 //! # let source = plan.fitted.features(&plan.config, &table)?;
 //! # let cells = (&table, &source);
 //! # let readable =

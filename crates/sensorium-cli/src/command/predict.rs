@@ -25,7 +25,10 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<ExitCode, Failure> {
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let on_error = arguments.on_error.on_error;
     let table = match &arguments.dataset {
-        Some(path) => read_table_at(path, arguments.media_root.as_deref(), on_error)?,
+        Some(path) => {
+            let media_root = arguments.media_root.as_deref();
+            read_table_at(path, media_root, &arguments.dialect, on_error)?
+        }
         None => one_row(&predictor.config().input_features, &arguments.input)?,
     };
     if let Some(path) = &arguments.dataset {
@@ -224,7 +227,7 @@ fn of_output(prediction: &Prediction) -> Vec<OutputCell> {
 fn note_absent_columns(predictor: &Predictor, table: &Table, given: &str) {
     let features = predictor.config().input_features.iter();
     let absent: Vec<&str> = features
-        .filter(|feature| table.column(&feature.column).is_err())
+        .filter(|feature| !table.column_names().contains(&feature.column))
         .map(|feature| feature.name.as_str())
         .collect();
     if !absent.is_empty() {

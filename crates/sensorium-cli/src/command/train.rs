@@ -19,7 +19,7 @@ use super::{INTERRUPTED, left_out, note, note_subsets, predict, print, read_tabl
 use crate::arguments::TrainArguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::{machine, remarks, statistics};
+use crate::{columns, machine, remarks, statistics};
 
 /// Whether the test rows' predictions are written too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +63,16 @@ pub(super) fn run(
         Readable::read(&plan.config, &plan.fitted, (&table, &source), &plan.rows(), on_error)?
             .without(&frozen);
 
-    let identity = RunIdentity::new(&plan, &arguments.table.dataset, &table)?;
+    let identity = RunIdentity::new(&plan, &table)?;
     let (folder, begin) = folder(arguments, earlier)?;
+    let tell =
+        |list: Option<&Path>| progress.suspended(|| left_out::tell(&readable.left_out, list));
+    let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
+    let training = Training::new(&plan, &source, &readable, &checkpoint);
+    let training = training.inspect_err(|_| tell(None))?;
     let list = folder.path().join(left_out::FILE);
     left_out::write(&list, &readable.left_out, arguments.on_error.on_error)?;
-    progress.suspended(|| left_out::tell(&readable.left_out, Some(&list)));
-    let checkpoint = Checkpoint::new(folder.checkpoint(), identity);
-    let training = Training::new(&plan, &source, &readable, &checkpoint)?;
+    tell(Some(&list));
     let splits = training.splits();
     let unseen = [("validation", &splits.validation), ("test", &splits.test)];
     let unseen = unseen
@@ -78,6 +81,7 @@ pub(super) fn run(
     let remarks = remarks::of_config(&plan.config).into_iter();
     let remarks = remarks
         .chain(remarks::of_rows(&plan, &table, &readable))
+        .chain(columns::remarks(&plan.config, &table))
         .chain(remarks::of_watched(&plan.config, training.watched()))
         .chain(unseen);
     let remarks: Vec<String> = remarks.collect();

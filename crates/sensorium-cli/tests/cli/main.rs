@@ -17,4 +17,5 @@ mod repeat;
 mod resume;
 mod run;
 mod small;
+mod tables;
 mod together;

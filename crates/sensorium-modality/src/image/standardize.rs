@@ -228,7 +228,7 @@ mod tests {
                 1,
                 "`standardize_image` has no key `var`",
             ),
-            (json!(3), 1, "`standardize_image` is integer `3`, but one of train, imagenet1k"),
+            (json!(3), 1, "`standardize_image` is 3, but one of train, imagenet1k"),
         ] {
             let message = mistake(value, num_channels);
             assert!(message.starts_with(expected), "{message}");

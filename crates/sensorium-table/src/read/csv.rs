@@ -13,46 +13,51 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use sensorium_core::ColumnName;
 
 use super::quotes::{QuoteWatch, QuotedCell};
-use super::{Content, check_header, refused};
+use super::separator::Separated;
+use super::source::{Bytes, Source};
+use super::{Content, NAME_THE_ENCODING, check_header, decimal, refused, separator};
 use crate::bad_row::BadRows;
 use crate::error::QUOTE_ADVICE;
 use crate::limits::{MAX_RECORD_BYTES, MAX_TEXT_BYTES};
-use crate::open::open_table;
 use crate::storage::{Scalar, TableBuilder};
-use crate::{BadRow, OnBadRow, ReadOptions, TableError};
+use crate::{BadRow, OnBadRow, TableError};
 
 /// A cell in quotation marks that runs over more lines than this deserves a look.
 const MANY_LINES: u64 = 100;
 
-pub(super) fn read_commas(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
-    read(path, b',', options)
+pub(super) fn read_commas(source: &Source<'_>) -> Result<Content, TableError> {
+    read(source, b',')
 }
 
-pub(super) fn read_tabs(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
-    read(path, b'\t', options)
+pub(super) fn read_tabs(source: &Source<'_>) -> Result<Content, TableError> {
+    read(source, b'\t')
 }
 
-fn read(path: &Path, delimiter: u8, options: &ReadOptions) -> Result<Content, TableError> {
-    let mut reading = Reading::new(path, delimiter, options.on_bad_row);
+fn read(source: &Source<'_>, usual: u8) -> Result<Content, TableError> {
+    let mut reading = Reading::new(source, usual)?;
     let mut next = Some(Start { offset: 0, line: 1 });
     while let Some(start) = next {
         next = reading.read_from(start)?;
     }
-    Ok(reading.finish())
+    reading.finish()
 }
 
-/// Where reading begins: at the file's first byte, or after a row that could not be read to its end.
+/// Where reading begins: at the text's first byte, or after a row that could not be read to its end.
 #[derive(Clone, Copy, Debug)]
 struct Start {
+    /// In the text as it is decoded, after a first line that names the separator.
     offset: u64,
     line: u64,
 }
 
 /// What has been read so far.
 struct Reading<'a> {
-    path: &'a Path,
-    delimiter: u8,
-    on_bad_row: OnBadRow,
+    source: &'a Source<'a>,
+    /// What separates cells where nothing says otherwise.
+    usual: u8,
+    /// What does in this file, and what is to be said of it.
+    separator: u8,
+    remarks: Vec<String>,
     table: TableBuilder,
     names: Vec<ColumnName>,
     num_rows: usize,
@@ -63,38 +68,55 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(path: &'a Path, delimiter: u8, on_bad_row: OnBadRow) -> Self {
-        Self {
-            path,
-            delimiter,
-            on_bad_row,
-            table: TableBuilder::default(),
+    fn new(source: &'a Source<'a>, usual: u8) -> Result<Self, TableError> {
+        Ok(Self {
+            source,
+            usual,
+            separator: usual,
+            remarks: Vec::new(),
+            table: TableBuilder::new(source.file_bytes()?),
             names: Vec::new(),
             num_rows: 0,
             separators: None,
-            bad_rows: BadRows::new(on_bad_row),
+            bad_rows: BadRows::new(source.options.on_bad_row),
             oddities: Oddities::default(),
-        }
+        })
+    }
+
+    /// The file's text, and what separates its cells.
+    fn separated(&self) -> Result<Separated, TableError> {
+        let asked = self.source.dialect().delimiter;
+        separator::find(self.source.text()?, self.usual, asked)
+            .map_err(|error| self.source.failed(error))
+    }
+
+    /// The records from a start on.
+    fn records(&self, text: Bytes, start: Start) -> Records<'a> {
+        let quotes = QuoteWatch::new(self.separator, start.line, self.separators);
+        let watched = Rc::new(RefCell::new(Watched { quotes, since_record: 0, ended: false }));
+        let reader = ReaderBuilder::new()
+            .delimiter(self.separator)
+            .has_headers(false)
+            .flexible(true) // so that a ragged row is named by our own error
+            .buffer_capacity(1 << 16)
+            .from_reader(Limited { inner: text, watched: Rc::clone(&watched) });
+        Records { source: self.source, reader, watched, start }
     }
 
     /// Reads all records, or up to one that is left out and runs into others; gives where the next
     /// begins.
     fn read_from(&mut self, start: Start) -> Result<Option<Start>, TableError> {
-        let (mut file, file_bytes) = open_table(self.path)?;
-        let failed = |source| read_error(self.path, source);
-        io::copy(&mut (&mut file).take(start.offset), &mut io::sink()).map_err(failed)?;
-        let watch = QuoteWatch::new(self.delimiter, start.line, self.separators);
-        let watch = Rc::new(RefCell::new(Watched { quotes: watch, since_record: 0, ended: false }));
-        let reader = ReaderBuilder::new()
-            .delimiter(self.delimiter)
-            .has_headers(false)
-            .flexible(true) // so that a ragged row is named by our own error
-            .buffer_capacity(1 << 16)
-            .from_reader(Limited { inner: file, watched: Rc::clone(&watch) });
-        let mut records = Records { path: self.path, reader, watched: watch, start };
+        let Separated { mut text, delimiter, remark } = self.separated()?;
+        let skipped = io::copy(&mut (&mut text).take(start.offset), &mut io::sink());
+        skipped.map_err(|error| self.source.failed(error))?;
+        let is_first = self.separators.is_none();
+        if is_first {
+            self.separator = delimiter;
+            self.remarks.extend(remark);
+        }
+        let mut records = self.records(text, start);
         let mut record = ByteRecord::new();
-        if self.separators.is_none() {
-            self.table = TableBuilder::new(file_bytes);
+        if is_first {
             self.read_header(&mut records, &mut record)?;
         }
         while records.next(&mut record)? {
@@ -110,14 +132,15 @@ impl<'a> Reading<'a> {
     }
 
     fn place(&self, line: u64) -> Place<'a> {
-        Place { path: self.path, row: self.num_rows, line }
+        Place { path: self.source.path, row: self.num_rows, line }
     }
 
     /// A mark that is never closed: the table is refused, or its row left out, which ends with the
     /// mark's line.
     fn unclosed(&mut self, line: u64, next: Option<Start>) -> Result<Option<Start>, TableError> {
-        if self.on_bad_row == OnBadRow::Refuse {
-            return Err(TableError::UnclosedQuote { path: self.path.to_owned(), line });
+        if self.source.options.on_bad_row == OnBadRow::Refuse {
+            let path = self.source.path.to_owned();
+            return Err(TableError::UnclosedQuote { path, line });
         }
         let got = "has a cell whose quotation mark is never closed".to_owned();
         let expected = "a closing mark was expected".to_owned();
@@ -128,10 +151,10 @@ impl<'a> Reading<'a> {
 
     fn read_header(
         &mut self,
-        records: &mut Records<'_, impl Read>,
+        records: &mut Records<'_>,
         record: &mut ByteRecord,
     ) -> Result<(), TableError> {
-        let path = self.path;
+        let path = self.source.path;
         if records.next(record)? {
             if let Some((line, _)) = records.open_mark() {
                 return Err(TableError::UnclosedQuote { path: path.to_owned(), line });
@@ -140,9 +163,10 @@ impl<'a> Reading<'a> {
                 self.oddities.add_name(path, cell)?;
             }
             for bytes in record.iter() {
-                let name = std::str::from_utf8(bytes).map_err(|_| TableError::Header {
+                let name = std::str::from_utf8(bytes).map_err(|_| TableError::Encoding {
                     path: path.to_owned(),
-                    problem: "a name is not UTF-8".to_owned(),
+                    problem: "has a column whose name is not UTF-8".to_owned(),
+                    advice: NAME_THE_ENCODING.to_owned(),
                 })?;
                 let added = self.table.add_column();
                 added.map_err(|error| refused(error, path, || "the header".to_owned()))?;
@@ -173,7 +197,7 @@ impl<'a> Reading<'a> {
         for cell in quoted {
             self.oddities.add(*cell);
         }
-        let path = self.path;
+        let path = self.source.path;
         let checked = self.table.check_rows(self.num_rows + 1);
         checked.map_err(|error| refused(error, path, || place.name()))?;
         for (column, bytes) in record.iter().enumerate() {
@@ -187,26 +211,31 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Content {
-        let remarks = self.oddities.remarks(self.path);
+    fn finish(self) -> Result<Content, TableError> {
+        let path = self.source.path;
         let (columns, spill) = self.table.finish();
-        let (names, num_rows, bad_rows) = (self.names, self.num_rows, self.bad_rows);
-        Content { names, columns, num_rows, bad_rows, remarks, spill }
+        let mut content = Content::new(self.names, columns, self.num_rows, spill);
+        content.bad_rows = self.bad_rows;
+        content.remarks = self.oddities.remarks(path);
+        content.remarks.extend(self.remarks);
+        decimal::read_commas(&mut content, self.source.dialect().decimal, self.separator)
+            .map_err(|error| refused(error, path, || "its columns".to_owned()))?;
+        Ok(content)
     }
 }
 
 /// The records of a file from a start on, with what their quotation marks do.
-struct Records<'a, R> {
-    path: &'a Path,
-    reader: Reader<Limited<R>>,
+struct Records<'a> {
+    source: &'a Source<'a>,
+    reader: Reader<Limited>,
     watched: Rc<RefCell<Watched>>,
     start: Start,
 }
 
-impl<R: Read> Records<'_, R> {
+impl Records<'_> {
     /// Reads the next record, or says that there is none.
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool, TableError> {
-        let path = self.path;
+        let path = self.source.path;
         self.watched.borrow_mut().since_record = 0;
         let line = self.start.line - 1 + self.reader.position().line();
         self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
@@ -217,7 +246,7 @@ impl<R: Read> Records<'_, R> {
                     limit: format!("{MAX_RECORD_BYTES} bytes (is a quotation mark never closed?)"),
                 }
             }
-            csv::ErrorKind::Io(source) => read_error(path, source),
+            csv::ErrorKind::Io(error) => self.source.failed(error),
             other => TableError::Damaged {
                 path: path.to_owned(),
                 format: "CSV",
@@ -251,10 +280,6 @@ impl<R: Read> Records<'_, R> {
     }
 }
 
-fn read_error(path: &Path, source: io::Error) -> TableError {
-    TableError::Read { path: path.to_owned(), source }
-}
-
 /// The row that is being read.
 struct Place<'a> {
     path: &'a Path,
@@ -278,13 +303,24 @@ impl Place<'_> {
         expected: String,
         advice: &str,
     ) -> TableError {
-        let (path, row, line) = (self.path.to_owned(), self.row, Some(self.line));
-        let (column, advice) = (column.cloned(), advice.to_owned());
-        TableError::Row(Arc::new(BadRow { path, row, line, column, got, expected, advice }))
+        let (path, row, rows_before) = (self.path.to_owned(), self.row, 0);
+        let (line, column) = (Some(self.line), column.cloned());
+        let advice = advice.to_owned();
+        TableError::Row(Arc::new(BadRow {
+            path,
+            row,
+            rows_before,
+            line,
+            column,
+            got,
+            expected,
+            advice,
+        }))
     }
 
     fn ragged(&self, got: usize, expected: usize, quoted: Option<&QuotedCell>) -> TableError {
-        let advice = "a cell that contains the separator or a line break stands in double quotes";
+        let advice = "a cell that contains the separator or a line break stands in double quotes; \
+                      `--delimiter` names another separator";
         let within = quoted.filter(|cell| cell.closed > cell.opened).map_or_else(
             String::new,
             |QuotedCell { opened, closed, .. }| {
@@ -308,8 +344,8 @@ impl Place<'_> {
         let name = column.shown();
         if std::str::from_utf8(bytes).is_err() {
             let got = format!("holds bytes in column `{name}` that are no text");
-            let (expected, advice) = ("UTF-8 was expected", "save the file in the UTF-8 encoding");
-            return Err(self.error_in(Some(column), got, expected.to_owned(), advice));
+            let expected = "UTF-8 was expected".to_owned();
+            return Err(self.error_in(Some(column), got, expected, NAME_THE_ENCODING));
         }
         if bytes.len() > MAX_TEXT_BYTES {
             let got = format!("holds a text of {} bytes in column `{name}`", bytes.len());
@@ -389,12 +425,12 @@ struct Watched {
 
 /// Stops a record that passes [`MAX_RECORD_BYTES`] before it fills the memory, and watches
 /// quotation marks.
-struct Limited<R> {
-    inner: R,
+struct Limited {
+    inner: Bytes,
     watched: Rc<RefCell<Watched>>,
 }
 
-impl<R: Read> Read for Limited<R> {
+impl Read for Limited {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut watched = self.watched.borrow_mut();
         if watched.since_record > MAX_RECORD_BYTES {
@@ -419,7 +455,7 @@ mod tests {
     use sensorium_core::Hint;
 
     use super::*;
-    use crate::{MissingValues, Table};
+    use crate::{MissingValues, ReadOptions, Table};
 
     fn table(name: &str, content: impl AsRef<[u8]>) -> Result<Table, TableError> {
         let folder = tempfile::tempdir().unwrap();
@@ -456,8 +492,8 @@ mod tests {
 
     #[test]
     fn tabs_separate_the_cells_of_a_tsv() {
-        let table = table("t.tsv", "a\tb\n1,5\tx\n").unwrap();
-        assert_eq!(texts(&table, "a"), [Some("1,5".into())]);
+        let table = table("t.tsv", "a\tb\nx,5\tx\n").unwrap();
+        assert_eq!(texts(&table, "a"), [Some("x,5".into())]);
     }
 
     #[test]
@@ -471,18 +507,20 @@ mod tests {
         assert_eq!(message, "row 2 (line 4) of `t.csv` has 1 cells, but the header has 2");
         assert_eq!(
             hint.unwrap(),
-            "a cell that contains the separator or a line break stands in double quotes"
+            "a cell that contains the separator or a line break stands in double quotes; \
+             `--delimiter` names another separator"
         );
         let (message, _) = refusal("a,b\n1,2,3\n");
         assert_eq!(message, "row 1 (line 2) of `t.csv` has 3 cells, but the header has 2");
     }
 
     #[test]
-    fn a_header_that_names_no_column_or_two_alike_is_refused() {
-        assert_eq!(refusal("a,b,a\n").0, "the columns of `t.csv`: two are named `a`");
-        assert_eq!(refusal("a,\n").0, "the columns of `t.csv`: column 2 has no name");
+    fn a_header_that_names_no_column_is_refused() {
+        assert_eq!(refusal(",\"\"\n1,2\n").0, "the columns of `t.csv`: none has a name");
         assert_eq!(refusal("").0, "the columns of `t.csv`: there are none");
-        assert_eq!(refusal([0xff, 0xfe, b'a']).0, "the columns of `t.csv`: a name is not UTF-8");
+        let (message, hint) = refusal([b'a', 0xfe, b'a']);
+        assert_eq!(message, "the table `t.csv` has a column whose name is not UTF-8");
+        assert!(hint.unwrap().contains("--encoding"));
     }
 
     #[test]
@@ -493,7 +531,7 @@ mod tests {
             "row 1 (line 2) of `t.csv` holds bytes in column `b` that are no text, but UTF-8 was \
              expected"
         );
-        assert_eq!(hint.unwrap(), "save the file in the UTF-8 encoding");
+        assert_eq!(hint.unwrap(), crate::read::NAME_THE_ENCODING);
     }
 
     fn leaving_out(content: &str) -> Table {

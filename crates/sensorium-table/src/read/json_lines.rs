@@ -2,10 +2,11 @@
 //!
 //! Columns stand in the order in which their keys are first seen. An absent key and `null` are
 //! missing cells. The one object that a cell may hold is Hugging Face's `{bytes, path}`, its bytes
-//! in Base64; a list of texts, numbers and booleans is kept as its JSON text.
+//! in Base64; a list of texts, numbers and booleans is kept as its JSON text. A column with any other
+//! object, or with a list of lists, is set aside.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,22 +16,24 @@ use sensorium_core::ColumnName;
 use sensorium_core::text::shown;
 use serde_json::{Map, Value};
 
-use super::{Content, check_header, json, refused};
+use super::json::{self, Parsed};
+use super::kinds::{Kind, Kinds};
+use super::source::{Bytes, Source};
+use super::{Content, NAME_THE_ENCODING, check_header, refused};
 use crate::bad_row::BadRows;
 use crate::limits::{MAX_RECORD_BYTES, MAX_TEXT_BYTES};
-use crate::open::open_table;
-use crate::storage::{Scalar, TableBuilder};
-use crate::{BadRow, ReadOptions, TableError};
+use crate::storage::{Scalar, Storage, TableBuilder};
+use crate::{BadRow, TableError};
 
-pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
-    let failed = |source| TableError::Read { path: path.to_owned(), source };
-    let (file, file_bytes) = open_table(path)?;
-    let mut input = BufReader::new(file);
-    let mut rows = Reading {
-        table: TableBuilder::new(file_bytes),
-        bad_rows: BadRows::new(options.on_bad_row),
-        ..Reading::default()
-    };
+pub(super) fn read(source: &Source<'_>) -> Result<Content, TableError> {
+    read_lines(source, source.text()?)
+}
+
+/// Reads the lines of `input`, the file's text.
+pub(super) fn read_lines(source: &Source<'_>, mut input: Bytes) -> Result<Content, TableError> {
+    let path = source.path;
+    let failed = |error| source.failed(error);
+    let mut rows = Reading::new(source)?;
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -42,9 +45,7 @@ pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Content, TableE
         place.check_length(line.len())?;
         let text = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line);
         if !text.trim_ascii().is_empty() {
-            let read = place.cells(text).and_then(|cells| rows.push(&place, cells));
-            read.or_else(|error| rows.bad_rows.note(error))?;
-            rows.num_rows += 1;
+            rows.read_row(&place, place.object(text))?;
         }
     }
     rows.finish(path)
@@ -52,21 +53,49 @@ pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Content, TableE
 
 /// What has been read so far.
 #[derive(Default)]
-struct Reading {
+pub(super) struct Reading {
     table: TableBuilder,
     names: Vec<ColumnName>,
     columns: BTreeMap<String, usize>,
+    /// What the values of each column are.
+    kinds: Vec<Kinds>,
+    /// Columns with values that are not read, and the first of these.
+    nested: BTreeMap<usize, String>,
     num_rows: usize,
     bad_rows: BadRows,
 }
 
 impl Reading {
+    pub(super) fn new(source: &Source<'_>) -> Result<Self, TableError> {
+        let table = TableBuilder::new(source.file_bytes()?);
+        let bad_rows = BadRows::new(source.options.on_bad_row);
+        Ok(Self { table, bad_rows, ..Self::default() })
+    }
+
+    pub(super) const fn num_rows(&self) -> usize {
+        self.num_rows
+    }
+
+    /// Takes a row over, or notes that it is none.
+    pub(super) fn read_row(
+        &mut self,
+        place: &Place<'_>,
+        object: Result<Map<String, Value>, TableError>,
+    ) -> Result<(), TableError> {
+        let cells = object.and_then(|object| place.cells(object));
+        let read = cells.and_then(|cells| self.push(place, cells));
+        read.or_else(|error| self.bad_rows.note(error))?;
+        self.num_rows += 1;
+        Ok(())
+    }
+
     fn push(&mut self, place: &Place<'_>, cells: Vec<(String, Owned)>) -> Result<(), TableError> {
         for (key, value) in cells {
             let column = match self.columns.get(&key) {
                 Some(column) => *column,
                 None => self.add_column(place, &key)?,
             };
+            self.see(place, column, &value);
             self.table.set(column, self.num_rows, value.scalar()).map_err(|error| {
                 let key = shown(&key);
                 refused(error, place.path, || format!("column `{key}`, {}", place.name()))
@@ -80,15 +109,32 @@ impl Reading {
         let added = self.table.add_column();
         let column = added.map_err(|error| refused(error, place.path, || place.name()))?;
         self.names.push(ColumnName::from(key));
+        self.kinds.push(Kinds::default());
         self.columns.insert(key.to_owned(), column);
         Ok(column)
     }
 
-    fn finish(self, path: &Path) -> Result<Content, TableError> {
-        let Self { table, names, num_rows, bad_rows, .. } = self;
+    fn see(&mut self, place: &Place<'_>, column: usize, value: &Owned) {
+        match value {
+            Owned::Nested(kind) => {
+                self.nested.entry(column).or_insert_with(|| format!("{kind} in {}", place.name()));
+            }
+            Owned::List(_) => self.kinds[column].see(Kind::List, self.num_rows),
+            other => self.kinds[column].see_value(other.scalar(), self.num_rows),
+        }
+    }
+
+    pub(super) fn finish(self, path: &Path) -> Result<Content, TableError> {
+        let Self { table, names, kinds, nested, num_rows, bad_rows, .. } = self;
         check_header(path, &names)?;
         let (columns, spill) = table.finish();
-        Ok(Content { names, columns, num_rows, bad_rows, remarks: Vec::new(), spill })
+        let mut content = Content::new(names, columns, num_rows, spill);
+        content.bad_rows = bad_rows;
+        for (column, kind) in nested {
+            content.columns[column] = Storage::Unsupported(kind);
+        }
+        content.see_kinds(&kinds);
+        Ok(content)
     }
 }
 
@@ -100,6 +146,10 @@ enum Owned {
     Number(f64),
     Boolean(bool),
     Bytes(Vec<u8>),
+    /// As JSON text.
+    List(String),
+    /// What is not read.
+    Nested(&'static str),
 }
 
 impl Owned {
@@ -116,7 +166,7 @@ impl Owned {
                 (None, Some(number)) => Self::Number(number),
                 (None, None) => return Err(("a number", "one that a float can hold was expected")),
             },
-            Value::Array(items) => Self::Text(list(items)?),
+            Value::Array(items) => list(items),
             Value::Object(object) => Self::file(object)?,
         })
     }
@@ -126,7 +176,7 @@ impl Owned {
         let bytes = object.remove("bytes");
         let path = object.remove("path");
         if !object.is_empty() || (bytes.is_none() && path.is_none()) {
-            return Err(("an object", "no object but one of `bytes` and `path` is read"));
+            return Ok(Self::Nested("an object"));
         }
         match (bytes.unwrap_or(Value::Null), path.unwrap_or(Value::Null)) {
             (Value::String(encoded), Value::Null | Value::String(_)) => {
@@ -135,14 +185,14 @@ impl Owned {
             }
             (Value::Null, Value::String(path)) => Ok(Self::Text(path)),
             (Value::Null, Value::Null) => Ok(Self::Missing),
-            _ => Err(("`bytes` and `path` of another type", "texts or nulls were expected")),
+            _ => Ok(Self::Nested("an object of `bytes` and `path` that are no texts")),
         }
     }
 
     fn scalar(&self) -> Scalar<'_> {
         match self {
-            Self::Missing => Scalar::Missing,
-            Self::Text(text) => Scalar::Text(text),
+            Self::Missing | Self::Nested(_) => Scalar::Missing,
+            Self::Text(text) | Self::List(text) => Scalar::Text(text),
             Self::Integer(whole) => Scalar::Integer(*whole),
             Self::Number(number) => Scalar::Number(*number),
             Self::Boolean(flag) => Scalar::Boolean(*flag),
@@ -152,18 +202,20 @@ impl Owned {
 }
 
 /// A list as JSON text, if nothing in it is a list or an object itself.
-fn list(items: Vec<Value>) -> Result<String, (&'static str, &'static str)> {
+fn list(items: Vec<Value>) -> Owned {
     if items.iter().any(|item| item.is_array() || item.is_object()) {
-        return Err(("a list of lists or objects", "texts, numbers and booleans were expected"));
+        return Owned::Nested("a list of lists or objects");
     }
-    Ok(Value::Array(items).to_string())
+    Owned::List(Value::Array(items).to_string())
 }
 
+const ONE_OBJECT: &str = "one object was expected";
+
 /// The line that is being read.
-struct Place<'a> {
-    path: &'a Path,
-    row: usize,
-    line: u64,
+pub(super) struct Place<'a> {
+    pub(super) path: &'a Path,
+    pub(super) row: usize,
+    pub(super) line: u64,
 }
 
 impl Place<'_> {
@@ -173,9 +225,20 @@ impl Place<'_> {
 
     fn error(&self, column: Option<&str>, got: String, expected: &str) -> TableError {
         let advice = "every line is one object, such as {\"photo\": \"a.png\", \"label\": \"cat\"}";
+        self.error_with(advice, column, got, expected)
+    }
+
+    fn error_with(
+        &self,
+        advice: &str,
+        column: Option<&str>,
+        got: String,
+        expected: &str,
+    ) -> TableError {
         TableError::Row(Arc::new(BadRow {
             path: self.path.to_owned(),
             row: self.row,
+            rows_before: 0,
             line: Some(self.line),
             column: column.map(ColumnName::from),
             got,
@@ -195,9 +258,9 @@ impl Place<'_> {
         })
     }
 
-    /// The line's cells by key, every one of them checked.
-    fn cells(&self, text: &[u8]) -> Result<Vec<(String, Owned)>, TableError> {
-        let cells = self.object(text)?.into_iter().map(|(key, value)| {
+    /// The row's cells by key, every one of them checked.
+    fn cells(&self, object: Map<String, Value>) -> Result<Vec<(String, Owned)>, TableError> {
+        let cells = object.into_iter().map(|(key, value)| {
             let cell = Owned::new(value).map_err(|(got, expected)| {
                 let got = format!("holds {got} under the key `{}`", shown(&key));
                 self.error(Some(&key), got, expected)
@@ -210,7 +273,7 @@ impl Place<'_> {
 
     fn check_text(&self, key: &str, cell: &Owned) -> Result<(), TableError> {
         match cell {
-            Owned::Text(text) if text.len() > MAX_TEXT_BYTES => {
+            Owned::Text(text) | Owned::List(text) if text.len() > MAX_TEXT_BYTES => {
                 let (got, key_shown) = (text.len(), shown(key));
                 let got = format!("holds a text of {got} bytes under the key `{key_shown}`");
                 let expected = format!("at most {MAX_TEXT_BYTES} bytes are allowed");
@@ -221,16 +284,25 @@ impl Place<'_> {
     }
 
     fn object(&self, text: &[u8]) -> Result<Map<String, Value>, TableError> {
-        let refuse = |got: &str| Err(self.error(None, got.to_owned(), "one object was expected"));
         match json::parse(text) {
-            Ok(Value::Object(object)) => Ok(object),
-            Ok(Value::Array(_)) => refuse("is a list"),
-            Ok(_) => refuse("is a single value"),
-            Err(got) if got.ends_with(" twice") => {
-                Err(self.error(None, got, "every key once was expected"))
-            }
-            Err(got) => refuse(&got),
+            Ok(parsed) => self.object_of(parsed),
+            Err(_) if std::str::from_utf8(text).is_err() => Err(self.not_utf8()),
+            Err(got) => Err(self.error(None, got, ONE_OBJECT)),
         }
+    }
+
+    pub(super) fn object_of(&self, parsed: Parsed) -> Result<Map<String, Value>, TableError> {
+        match parsed.unique() {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(Value::Array(_)) => Err(self.error(None, "is a list".to_owned(), ONE_OBJECT)),
+            Ok(_) => Err(self.error(None, "is a single value".to_owned(), ONE_OBJECT)),
+            Err(got) => Err(self.error(None, got, "every key once was expected")),
+        }
+    }
+
+    fn not_utf8(&self) -> TableError {
+        let got = "holds bytes that are no text".to_owned();
+        self.error_with(NAME_THE_ENCODING, None, got, "UTF-8 was expected")
     }
 }
 
@@ -242,7 +314,7 @@ mod tests {
     use sensorium_core::Hint;
 
     use super::*;
-    use crate::{PhysicalType, Table};
+    use crate::{Annotation, PhysicalType, ReadOptions, Table};
 
     fn table(content: impl AsRef<[u8]>) -> Result<Table, TableError> {
         let folder = tempfile::tempdir().unwrap();
@@ -324,7 +396,7 @@ mod tests {
             "row 1 (line 1) of `t.jsonl` is a single value, but one object was expected"
         );
         assert_eq!(refusal("\n"), "the columns of `t.jsonl`: there are none");
-        assert_eq!(refusal("{\"\": 1}"), "the columns of `t.jsonl`: column 1 has no name");
+        assert_eq!(refusal("{\"\": 1}"), "the columns of `t.jsonl`: none has a name");
         assert_eq!(
             table("3").unwrap_err().hint().unwrap(),
             "every line is one object, such as {\"photo\": \"a.png\", \"label\": \"cat\"}"
@@ -349,7 +421,7 @@ mod tests {
         let path = folder.path().join("t.jsonl");
         let content =
             b"{\"a\": 1}\n{\"a\": 1e999}\n\n{\"a\": 2, \"a\": 3}\n[1]\n{\"a\": \"caf\xe9\"}\n\
-                        {\"new\": 1, \"a\": [[1]]}\n{\"a\": 4}\n{\"a\"";
+                        {\"new\": [[1]], \"a\": {\"bytes\": \"?\"}}\n{\"a\": 4}\n{\"a\"";
         fs::write(&path, content).unwrap();
         let on_bad_row = crate::OnBadRow::LeaveOut;
         let options = ReadOptions { on_bad_row, ..ReadOptions::default() };
@@ -362,8 +434,8 @@ mod tests {
                 (1, 2, "is not JSON (number out of range, at byte 11)"),
                 (2, 4, "has the key `a` twice"),
                 (3, 5, "is a list"),
-                (4, 6, "is not JSON (invalid unicode code point, at byte 11)"),
-                (5, 7, "holds a list of lists or objects under the key `a`"),
+                (4, 6, "holds bytes that are no text"),
+                (5, 7, "holds `bytes` that are not Base64 under the key `a`"),
                 (7, 9, "is not JSON (EOF while parsing an object, at byte 4)"),
             ]
         );
@@ -387,28 +459,46 @@ mod tests {
     }
 
     #[test]
-    fn a_nested_value_is_refused_with_its_key() {
-        let nested = |value: &str| {
-            let message = table(format!("{{\"a\": {value}}}")).unwrap_err().to_string();
-            message.split_once("t.jsonl` ").unwrap().1.to_owned()
-        };
-        assert_eq!(
-            nested("{\"x\": 1}"),
-            "holds an object under the key `a`, but no object but one of `bytes` and `path` is read"
-        );
-        assert_eq!(
-            nested("[[1]]"),
-            "holds a list of lists or objects under the key `a`, but texts, numbers and booleans \
-             were expected"
-        );
-        assert_eq!(
-            nested("{\"bytes\": \"?\"}"),
+    fn a_column_of_nested_values_is_set_aside_and_refused_where_it_is_asked_for() {
+        for (value, kind) in [
+            ("{\"x\": 1}", "an object"),
+            ("[[1]]", "a list of lists or objects"),
+            ("[1, {}]", "a list of lists or objects"),
+            ("{\"bytes\": 3}", "an object of `bytes` and `path` that are no texts"),
+        ] {
+            let lines = format!("{{\"a\": 1, \"b\": 2}}\n{{\"a\": {value}, \"b\": 3}}\n");
+            let table = table(lines).unwrap();
+            assert_eq!(texts(&table, "b"), [Some("2".into()), Some("3".into())]);
+            let kind = format!("{kind} in row 2 (line 2)");
+            let remark = format!("set aside, of a type that is not read `a` ({kind})");
+            assert_eq!(table.remarks(), [remark]);
+            let error = table.column(&ColumnName::from("a")).unwrap_err();
+            let expected = format!("column `a` is of the type {kind}, which is not read");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_base64_are_refused_with_their_key() {
+        let message = table("{\"a\": {\"bytes\": \"?\"}}").unwrap_err().to_string();
+        assert!(message.ends_with(
             "holds `bytes` that are not Base64 under the key `a`, but Base64 was expected"
-        );
+        ));
+    }
+
+    #[test]
+    fn lists_are_annotated_and_values_of_several_kinds_are_said() {
+        let table = table(
+            "{\"l\": [1], \"m\": \"a\", \"n\": 1}\n{\"l\": null, \"m\": 3, \"n\": 0.5}\n\
+             {\"l\": [], \"m\": [true], \"n\": null}\n",
+        )
+        .unwrap();
+        let annotation = |name| table.column(&ColumnName::from(name)).unwrap().annotation();
+        assert_eq!(annotation("l"), Some(&Annotation::List));
+        assert_eq!((annotation("m"), annotation("n")), (Some(&Annotation::List), None));
         assert_eq!(
-            nested("{\"bytes\": 3}"),
-            "holds `bytes` and `path` of another type under the key `a`, but texts or nulls were \
-             expected"
+            table.remarks(),
+            ["`m` holds texts (row 1) and numbers (row 2) and lists (row 3); all are read as text"]
         );
     }
 

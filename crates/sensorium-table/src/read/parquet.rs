@@ -1,7 +1,7 @@
 //! Parquet (<https://parquet.apache.org/docs/file-format/>), read in batches of some megabytes.
 //!
-//! The types are those of Parquet itself; what Arrow, pandas or Polars noted beside them (such as
-//! categoricals) is not needed, so dictionaries and large strings read as plain text. Dates and
+//! The types are those of Parquet itself, so that dictionaries and large strings read as plain text;
+//! what Hugging Face, pandas or Arrow noted beside them is in [`Carried`]. Dates and
 //! times become text as pandas prints them, decimals their digits, lists their JSON text. A column
 //! of any other type is kept by name and refused when it is asked for, since tables from elsewhere
 //! often hold columns that no one asks for.
@@ -19,25 +19,26 @@ use arrow_array::types::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, OffsetSizeTrait};
 use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use sensorium_core::ColumnName;
 use serde_json::Value;
 
+use super::carried::{self, Carried};
 use super::pages::page_sizes;
+use super::source::Source;
 use super::{Content, check_header, refused};
 use crate::bad_row::BadRows;
 use crate::limits::{MAX_TEXT_BYTES, max_page_bytes, max_table_bytes};
-use crate::open::open_table;
 use crate::storage::{BuildError, Scalar, Storage, TableBuilder};
-use crate::{BadRow, ReadOptions, TableError};
+use crate::{BadRow, TableError};
 
 /// The size of a batch of rows, in bytes before compression; a batch has at least one row.
 const BATCH_BYTES: u64 = 8 << 20;
@@ -47,11 +48,11 @@ const BATCH_ROWS: u64 = 4096;
 /// its digits.
 const ITEM_BYTES: u64 = 32;
 
-pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
-    let (file, file_bytes) = open_table(path)?;
+pub(super) fn read(source: &Source<'_>) -> Result<Content, TableError> {
+    let (path, file) = (source.path, source.file()?);
     // The decoders index by numbers from the file: on some altered files they panic. Nothing that
     // was being built outlives the panic.
-    catch_unwind(AssertUnwindSafe(|| read_file(path, &file, file_bytes, options)))
+    catch_unwind(AssertUnwindSafe(|| read_file(source, &file)))
         .unwrap_or_else(|_| Err(damaged(path, &"its pages contradict each other")))
 }
 
@@ -59,32 +60,32 @@ fn damaged(path: &Path, problem: &impl ToString) -> TableError {
     TableError::Damaged { path: path.to_owned(), format: "Parquet", problem: problem.to_string() }
 }
 
-fn read_file(
-    path: &Path,
-    file: &File,
-    file_bytes: u64,
-    options: &ReadOptions,
-) -> Result<Content, TableError> {
+fn read_file(source: &Source<'_>, file: &File) -> Result<Content, TableError> {
+    let path = source.path;
     let metadata = load_metadata(file).map_err(|error| damaged(path, &error))?;
     let fields = metadata.schema().fields().clone();
     let names: Vec<ColumnName> =
         fields.iter().map(|field| ColumnName::from(field.name().as_str())).collect();
     check_header(path, &names)?;
-    let mut reading = Reading::new(path, &names, &fields, TableBuilder::new(file_bytes))?;
-    reading.bad_rows = BadRows::new(options.on_bad_row);
-    reading.file_bytes = file_bytes;
+    let carried = carried_by(&metadata, &fields);
+    let mut reading = Reading::new(source, &names, &fields, &carried)?;
     reading.check(claimed_rows(&metadata))?;
     for group in 0..metadata.metadata().num_row_groups() {
         reading.read_group(file, &metadata, group)?;
     }
-    let Reading { table, num_rows, bad_rows, .. } = reading;
-    let (mut columns, spill) = table.finish();
-    for (column, field) in columns.iter_mut().zip(&fields) {
-        if append_of(field.data_type()).is_none() {
-            *column = Storage::Unsupported(kind_of(field.data_type()));
-        }
-    }
-    Ok(Content { names, columns, num_rows, bad_rows, remarks: Vec::new(), spill })
+    Ok(reading.finish(&fields))
+}
+
+/// What the file's key-value metadata say of its columns.
+fn carried_by(metadata: &ArrowReaderMetadata, fields: &Fields) -> Carried {
+    let file = metadata.metadata().file_metadata();
+    let pairs = file.key_value_metadata();
+    let written = parquet_to_arrow_schema(file.schema_descr(), pairs).ok();
+    let value = |key: &str| {
+        let pair = pairs?.iter().find(|pair| pair.key == key)?;
+        pair.value.as_deref()
+    };
+    Carried::read(fields, written.as_ref().map(Schema::fields), value)
 }
 
 /// The file's schema in the types that [`append_of`] knows.
@@ -118,10 +119,11 @@ fn claimed_rows(metadata: &ArrowReaderMetadata) -> usize {
     rows.fold(0, usize::saturating_add)
 }
 
-/// What has been read so far.
-struct Reading<'a> {
+/// What has been read so far, of Parquet or Arrow.
+pub(super) struct Reading<'a> {
     path: &'a Path,
     names: &'a [ColumnName],
+    carried: &'a Carried,
     table: TableBuilder,
     /// For each column that is read, its index and how it is appended.
     appends: Vec<(usize, Append)>,
@@ -131,26 +133,34 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(
-        path: &'a Path,
+    pub(super) fn new(
+        source: &Source<'a>,
         names: &'a [ColumnName],
         fields: &Fields,
-        mut table: TableBuilder,
+        carried: &'a Carried,
     ) -> Result<Self, TableError> {
+        let (path, file_bytes) = (source.path, source.file_bytes()?);
+        let mut table = TableBuilder::new(file_bytes);
         let mut appends = Vec::new();
         for (index, field) in fields.iter().enumerate() {
             table.add_column().map_err(|error| refused(error, path, || "the schema".to_owned()))?;
             appends.extend(append_of(field.data_type()).map(|append| (index, append)));
         }
-        Ok(Self {
-            path,
-            names,
-            table,
-            appends,
-            num_rows: 0,
-            bad_rows: BadRows::default(),
-            file_bytes: 0,
-        })
+        let bad_rows = BadRows::new(source.options.on_bad_row);
+        Ok(Self { path, names, carried, table, appends, num_rows: 0, bad_rows, file_bytes })
+    }
+
+    pub(super) fn finish(self, fields: &Fields) -> Content {
+        let (mut columns, spill) = self.table.finish();
+        for (column, field) in columns.iter_mut().zip(fields) {
+            if append_of(field.data_type()).is_none() {
+                *column = Storage::Unsupported(kind_of(field.data_type()));
+            }
+        }
+        let mut content = Content::new(self.names.to_vec(), columns, self.num_rows, spill);
+        content.annotations.clone_from(&self.carried.annotations);
+        content.bad_rows = self.bad_rows;
+        content
     }
 
     fn check(&self, num_rows: usize) -> Result<(), TableError> {
@@ -184,7 +194,8 @@ impl<'a> Reading<'a> {
             .build()
             .map_err(|error| damaged(path, &error))?;
         for batch in batches {
-            self.push(&batch.map_err(|error| damaged(path, &error))?)?;
+            let batch = batch.map_err(|error| damaged(path, &error))?;
+            self.push(batch.columns(), batch.num_rows())?;
         }
         Ok(())
     }
@@ -236,15 +247,18 @@ impl<'a> Reading<'a> {
         })
     }
 
-    fn push(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
+    /// Appends the columns that are read of some rows.
+    pub(super) fn push(&mut self, columns: &[ArrayRef], rows: usize) -> Result<(), TableError> {
         let first_row = self.num_rows;
-        self.num_rows += batch.num_rows();
+        self.num_rows += rows;
         self.check(self.num_rows)?;
-        for ((column, append), array) in self.appends.iter().zip(batch.columns()) {
+        for ((column, append), array) in self.appends.iter().zip(columns) {
             let column = *column;
             let name = &self.names[column];
             let place = Place { path: self.path, name, bad_rows: &mut self.bad_rows };
-            let mut sink = Sink { table: &mut self.table, column, first_row, last: 0, place };
+            let classes = self.carried.classes(column);
+            let table = &mut self.table;
+            let mut sink = Sink { table, classes, column, first_row, last: 0, place };
             if let Err(error) = append(&mut sink, array.as_ref()) {
                 let (row, name) = (first_row + sink.last + 1, name.shown());
                 return Err(refused(error, self.path, || format!("row {row} of column `{name}`")));
@@ -264,6 +278,8 @@ fn batch_rows(group: &RowGroupMetaData) -> usize {
 /// Where the values of one column of one batch go.
 struct Sink<'a> {
     table: &'a mut TableBuilder,
+    /// The names that whole numbers stand for.
+    classes: Option<&'a [String]>,
     column: usize,
     first_row: usize,
     /// Index in the batch of the value that was set last.
@@ -280,31 +296,60 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// Notes a row whose text is too long, where such rows are left out.
-    fn leaves_out(&mut self, row: usize, value: Scalar<'_>) -> bool {
+    fn leaves_out_text(&mut self, row: usize, value: Scalar<'_>) -> bool {
         let Scalar::Text(text) = value else { return false };
         if text.len() <= MAX_TEXT_BYTES {
             return false;
         }
+        let got = format!("a text of {} bytes", text.len());
+        let expected = format!("at most {MAX_TEXT_BYTES} bytes are allowed");
+        self.leaves_out(row, &got, expected, "shorten the text")
+    }
+
+    /// Notes a row whose number stands for no class, where such rows are left out.
+    fn leaves_out_class(&mut self, row: usize, error: &BuildError) -> bool {
+        let BuildError::UnknownClass { code, classes } = error else { return false };
+        let expected = format!("the file names {classes} classes, from 0");
+        let advice = "correct the cell, or the names in the file's metadata";
+        self.leaves_out(row, &code.to_string(), expected, advice)
+    }
+
+    fn leaves_out(&mut self, row: usize, got: &str, expected: String, advice: &str) -> bool {
         let bad = BadRow {
             path: self.path.to_owned(),
             row,
+            rows_before: 0,
             line: None,
             column: Some(self.name.clone()),
-            got: format!("holds a text of {} bytes in column `{}`", text.len(), self.name.shown()),
-            expected: format!("at most {MAX_TEXT_BYTES} bytes are allowed"),
-            advice: "shorten the text".to_owned(),
+            got: format!("holds {got} in column `{}`", self.name.shown()),
+            expected,
+            advice: advice.to_owned(),
         };
         self.bad_rows.note(TableError::Row(Arc::new(bad))).is_ok()
     }
 }
 
-impl Sink<'_> {
+impl<'a> Sink<'a> {
     fn set(&mut self, index: usize, value: Scalar<'_>) -> Result<(), BuildError> {
         self.last = index;
-        if self.place.leaves_out(self.first_row + index, value) {
-            return Ok(());
+        let row = self.first_row + index;
+        match self.named(value) {
+            Ok(value) if self.place.leaves_out_text(row, value) => Ok(()),
+            Ok(value) => self.table.set(self.column, row, value),
+            Err(error) if self.place.leaves_out_class(row, &error) => Ok(()),
+            Err(error) => Err(error),
         }
-        self.table.set(self.column, self.first_row + index, value)
+    }
+
+    /// The value, or the name that it stands for.
+    fn named<'v>(&self, value: Scalar<'v>) -> Result<Scalar<'v>, BuildError>
+    where
+        'a: 'v,
+    {
+        match (self.classes, value) {
+            (Some(classes), Scalar::Integer(code)) => carried::named(classes, code),
+            _ => Ok(value),
+        }
     }
 
     /// Sets every value that is not null.
@@ -332,6 +377,11 @@ fn present(array: &dyn Array) -> impl Iterator<Item = usize> {
 
 type Append = fn(&mut Sink<'_>, &dyn Array) -> Result<(), BuildError>;
 
+/// Whether a column of that type is read.
+pub(super) fn is_read(data_type: &DataType) -> bool {
+    append_of(data_type).is_some()
+}
+
 /// How a column of that type is appended, or `None` where the type is not read.
 fn append_of(data_type: &DataType) -> Option<Append> {
     Some(match data_type {
@@ -357,7 +407,9 @@ fn append_of(data_type: &DataType) -> Option<Append> {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => times::<TimestampNanosecondType>,
         DataType::Utf8View => texts,
         DataType::BinaryView => bytes,
-        DataType::List(item) if is_item(item.data_type()) => lists,
+        DataType::List(item) if is_item(item.data_type()) => lists::<i32>,
+        DataType::LargeList(item) if is_item(item.data_type()) => lists::<i64>,
+        DataType::FixedSizeList(item, _) if is_item(item.data_type()) => fixed_lists,
         DataType::Struct(fields) if is_file(fields) => files,
         _ => return None,
     })
@@ -366,7 +418,9 @@ fn append_of(data_type: &DataType) -> Option<Append> {
 /// The type's name for a message, without what is inside it.
 fn kind_of(data_type: &DataType) -> String {
     match data_type {
-        DataType::List(_) => "list of lists, structs or bytes".to_owned(),
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+            "list of lists, structs or bytes".to_owned()
+        }
         DataType::Struct(_) => "struct of other fields than `bytes` and `path`".to_owned(),
         DataType::Map(_, _) => "map".to_owned(),
         other => other.to_string(),
@@ -473,11 +527,19 @@ fn files(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
 fn is_item(data_type: &DataType) -> bool {
     data_type.is_integer()
         || matches!(data_type, DataType::Float32 | DataType::Float64)
-        || matches!(data_type, DataType::Utf8 | DataType::Boolean)
+        || matches!(
+            data_type,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean
+        )
 }
 
-fn lists(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
-    let lists = array.as_list::<i32>();
+fn lists<O: OffsetSizeTrait>(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
+    let lists = array.as_list::<O>();
+    sink.set_each_text(array, |index| list_text(lists.value(index).as_ref()))
+}
+
+fn fixed_lists(sink: &mut Sink<'_>, array: &dyn Array) -> Result<(), BuildError> {
+    let lists = array.as_fixed_size_list();
     sink.set_each_text(array, |index| list_text(lists.value(index).as_ref()))
 }
 
@@ -511,6 +573,8 @@ fn json(items: &dyn Array, index: usize) -> Value {
     match items.data_type() {
         DataType::Boolean => items.as_boolean().value(index).into(),
         DataType::Utf8 => items.as_string::<i32>().value(index).into(),
+        DataType::LargeUtf8 => items.as_string::<i64>().value(index).into(),
+        DataType::Utf8View => items.as_string_view().value(index).into(),
         DataType::Int8 => primitive::<Int8Type>(items, index),
         DataType::Int16 => primitive::<Int16Type>(items, index),
         DataType::Int32 => primitive::<Int32Type>(items, index),
@@ -531,10 +595,10 @@ mod tests {
 
     use arrow_array::builder::{ListBuilder, StringBuilder};
     use arrow_array::{
-        ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
-        Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray, MapArray,
-        StringArray, StringViewArray, StructArray, Time64MicrosecondArray,
-        TimestampMillisecondArray, UInt64Array,
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array,
+        Float64Array, Int32Array, Int64Array, LargeStringArray, MapArray, RecordBatch, StringArray,
+        StringViewArray, StructArray, Time64MicrosecondArray, TimestampMillisecondArray,
+        UInt64Array,
     };
     use parquet::arrow::ArrowWriter;
     use parquet::basic::{GzipLevel, ZstdLevel};
@@ -542,7 +606,7 @@ mod tests {
     use sensorium_core::Hint;
 
     use super::*;
-    use crate::{PhysicalType, Table};
+    use crate::{PhysicalType, ReadOptions, Table};
 
     fn written(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> Vec<u8> {
         let batch = RecordBatch::try_from_iter_with_nullable(

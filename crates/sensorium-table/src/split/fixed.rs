@@ -37,12 +37,27 @@ pub(super) fn assign(column: Column<'_>, num_rows: usize) -> Result<Vec<Part>, T
 fn part_of(cell: &Cell<'_>) -> Result<Part, TableError> {
     let refuse = |got: String| Err(TableError::UnknownPart { at: cell.at().clone(), got });
     let Some(text) = cell.text()? else { return refuse("missing".to_owned()) };
-    match text.trim().to_lowercase().as_str() {
-        "0" | "0.0" | "train" | "training" => Ok(Part::Train),
-        "1" | "1.0" | "validation" | "val" | "valid" | "dev" => Ok(Part::Validation),
-        "2" | "2.0" | "test" => Ok(Part::Test),
-        _ => refuse(cell.held().to_string()),
+    let part = match text.trim() {
+        "0" | "0.0" => Some(Part::Train),
+        "1" | "1.0" => Some(Part::Validation),
+        "2" | "2.0" => Some(Part::Test),
+        word => part_of_word(word),
+    };
+    part.map_or_else(|| refuse(cell.held().to_string()), Ok)
+}
+
+pub(super) fn part_of_word(word: &str) -> Option<Part> {
+    match word.to_lowercase().as_str() {
+        "train" | "training" => Some(Part::Train),
+        "validation" | "val" | "valid" | "dev" => Some(Part::Validation),
+        "test" => Some(Part::Test),
+        _ => None,
     }
+}
+
+/// Whether a `fixed` split could read every cell of the column, and there are two parts at least.
+pub fn names_parts(column: Column<'_>, num_rows: usize) -> bool {
+    assign(column, num_rows).is_ok_and(|parts| parts.iter().any(|part| *part != parts[0]))
 }
 
 #[cfg(test)]

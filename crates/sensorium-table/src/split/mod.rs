@@ -12,6 +12,7 @@ mod stratify;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+pub use fixed::names_parts;
 pub use probabilities::Probabilities;
 use sensorium_core::{ColumnName, ConfigError, Seed};
 use serde::{Deserialize, Serialize};
@@ -150,6 +151,11 @@ pub enum Part {
 impl Part {
     /// The parts in the order of Ludwig's codes 0, 1 and 2.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The part that a word names, such as `train`, `val` or `test`.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        fixed::part_of_word(word)
+    }
 }
 
 impl fmt::Display for Part {

@@ -27,6 +27,8 @@ pub(crate) enum BuildError {
     TableTooLarge { got: u64, limit: u64, file_bytes: u64 },
     /// The temporary file.
     Spill(io::Error),
+    /// A number that stands for no class, of so many that have a name.
+    UnknownClass { code: i64, classes: usize },
 }
 
 impl BuildError {

@@ -34,7 +34,10 @@ pub(super) fn run(arguments: &FeaturesArguments) -> Result<ExitCode, Failure> {
         only_printed()?;
     }
     let table = match &arguments.dataset {
-        Some(path) => Some(read_table_at(path, arguments.media_root.as_deref(), on_error)?),
+        Some(path) => {
+            let media_root = arguments.media_root.as_deref();
+            Some(read_table_at(path, media_root, &arguments.dialect, on_error)?)
+        }
         None => None,
     };
     let (config, fitted) = preprocessing(arguments, table.as_ref())?;
