@@ -457,6 +457,14 @@ fn a_place_beyond_every_file_costs_its_file_alone() {
 }
 
 #[test]
+fn channels_that_are_only_claimed_take_no_memory() {
+    let mut aiff = golden("aiff_float/a.aifc");
+    let common = aiff.windows(4).position(|name| name == b"COMM").unwrap();
+    aiff[common + 8..common + 10].fill(0xff);
+    assert_eq!(refused(&aiff), DecodeError::Channels { got: 65_535 });
+}
+
+#[test]
 fn a_codec_that_is_not_read_is_named() {
     let ac3 = include_bytes!("media/ac3.mp4");
     assert_eq!(refused(ac3).to_string(), "the M4A file holds AC-3 sound");

@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind, Read, Seek};
 use std::ops::Range;
 
-use symphonia::core::audio::GenericAudioBufferRef;
+use symphonia::core::audio::{Channels, GenericAudioBufferRef};
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -236,6 +236,11 @@ impl Progress {
         let Some(CodecParameters::Audio(parameters)) = &track.codec_params else {
             return Err(self.no_track());
         };
+        // Before a decoder makes room for what they claim: 300 MB for 65 535 of an AIFF file.
+        let got = parameters.channels.as_ref().map_or(1, Channels::count);
+        if !(1..=MAX_CHANNELS).contains(&got) {
+            return Err(DecodeError::Channels { got });
+        }
         if let Some(kept) = decoders.take(parameters) {
             return Ok(kept);
         }

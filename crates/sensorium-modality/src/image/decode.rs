@@ -370,7 +370,7 @@ pub(super) mod tests {
         let parity = |part: &str, worst: u8, tolerance: f64| {
             golden::assert_parity(part, "Pillow 13.0.0", worst.into(), tolerance, "grey level");
         };
-        parity("decode PNG, GIF, BMP, lossless WebP", lossless, 1.0);
+        parity("decode PNG, GIF, BMP, TIFF, lossless WebP", lossless, 1.0);
         parity("decode JPEG, lossy WebP", lossy, 8.0);
     }
 
