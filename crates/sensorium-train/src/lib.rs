@@ -3,6 +3,7 @@
 //! [`Plan`] splits a table and fits its features, [`Readable`] reads every cell once, [`Training`]
 //! trains, [`report`] judges.
 
+mod batch_memory;
 mod calibrate;
 mod checkpoint;
 mod draw;

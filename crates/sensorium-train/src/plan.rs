@@ -10,7 +10,7 @@ use sensorium_modality::{LeftOutRow, ModalityError};
 use sensorium_model::{MAX_MODEL_BYTES, ModelSize};
 use sensorium_table::{Splits, Table, split};
 
-use crate::{FrozenInputs, TrainError, Watched};
+use crate::{FrozenInputs, TrainError, Watched, batch_memory};
 
 /// What to do with a row that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,9 +60,22 @@ impl Plan {
         let fitted = Fitted::fit(&config, table, &splits.train)?;
         // Whatever the model would refuse is refused before anything is read or written.
         let size = fitted.model_size(&config)?;
-        size.check(MAX_MODEL_BYTES, "the limit is")?;
         Watched::new(&config)?;
-        Ok(Self { config, fitted, splits, size })
+        let plan = Self { config, fitted, splits, size };
+        plan.check_memory(MAX_MODEL_BYTES, "the limit is")?;
+        Ok(plan)
+    }
+
+    /// Checks that the model in training, and the pictures of one batch, take no more than `limit`
+    /// bytes; `of` says whose limit it is, such as `this machine has`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`](sensorium_core::ConfigError) at the key that makes them large.
+    pub fn check_memory(&self, limit: u64, of: &str) -> Result<(), TrainError> {
+        self.size.check(limit, of)?;
+        let train_rows = self.splits.train.indices().len();
+        Ok(batch_memory::check(&self.config, &self.fitted, train_rows, (limit, of))?)
     }
 
     /// Every row that takes part, ascending.

@@ -38,7 +38,7 @@ pub(super) fn run(
     let config = read_config(&arguments.config, &arguments.set, seed, &table)?;
     let plan = Plan::new(config, &table)?;
     if let Some(memory) = machine::memory_bytes() {
-        plan.size.check(memory, "this machine has")?;
+        plan.check_memory(memory, "this process may use")?;
     }
     let earlier = earlier(arguments)?;
     if let Some(Earlier::Finished(path)) = &earlier {

@@ -20,7 +20,7 @@ fn numbers(value: &Value, at: &str, found: &mut Vec<String>) {
             .enumerate()
             .for_each(|(index, item)| numbers(item, &format!("{at}/{index}"), found)),
         Value::Object(section) => {
-            section.iter().for_each(|(key, value)| numbers(value, &format!("{at}/{key}"), found))
+            section.iter().for_each(|(key, value)| numbers(value, &format!("{at}/{key}"), found));
         }
         _ => {}
     }

@@ -30,6 +30,27 @@ fn a_model_that_no_machine_holds_is_refused_by_the_key_that_makes_it_large() {
     check(&[&layers], "combiner.fc_layers[63].output_size");
 }
 
+/// 18 pictures of 50 MB, twice.
+#[cfg(target_os = "linux")]
+#[test]
+fn pictures_that_no_batch_holds_are_refused_before_training() {
+    let small = Small::of_rows(24);
+    let line = format!(
+        "ulimit -v 1572864; exec {} {} --set 'trainer.batch_size=64' \
+         --set 'input_features.0.preprocessing={{height: 2048, width: 2048}}'",
+        env!("CARGO_BIN_EXE_sensorium"),
+        TRAIN.join(" ")
+    );
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.current_dir(small.path("")).args(["-c", &line]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    let words = "`input_features[0].preprocessing`: the pictures of a batch of 18 rows take 1.7 GiB, \
+                 but this process may use 1.5 GiB";
+    assert!(errors.contains(words), "{errors}");
+    assert!(!small.path("results").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn endless_files_and_pipes_are_refused_by_their_kind() {
