@@ -27,8 +27,8 @@ pub use bad_row::{BadRow, OnBadRow};
 pub use cell::{Cell, Value};
 pub use error::TableError;
 pub use limits::{
-    MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_EXPANSION,
-    MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES,
+    MAX_BAD_ROWS, MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES,
+    MAX_TABLE_EXPANSION, MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES,
 };
 pub use options::ReadOptions;
 pub use split::{Part, Probabilities, SplitConfig, Splits, TrainRows, split};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use sensorium_core::ColumnName;
 
+use super::oddities::Oddities;
 use super::quotes::{QuoteWatch, QuotedCell};
 use super::{Content, check_header, refused};
 use crate::bad_row::BadRows;
@@ -20,9 +21,6 @@ use crate::limits::{MAX_RECORD_BYTES, MAX_TEXT_BYTES};
 use crate::open::open_table;
 use crate::storage::{Scalar, TableBuilder};
 use crate::{BadRow, OnBadRow, ReadOptions, TableError};
-
-/// A cell in quotation marks that runs over more lines than this deserves a look.
-const MANY_LINES: u64 = 100;
 
 pub(super) fn read_commas(path: &Path, options: &ReadOptions) -> Result<Content, TableError> {
     read(path, b',', options)
@@ -317,64 +315,6 @@ impl Place<'_> {
             return Err(self.error_in(Some(column), got, expected, "shorten the text"));
         }
         Ok(())
-    }
-}
-
-/// Cells in quotation marks that were read, and that a person should look at.
-#[derive(Debug, Default)]
-struct Oddities {
-    long: Vec<QuotedCell>,
-    with_text_after: Vec<QuotedCell>,
-}
-
-impl Oddities {
-    fn add(&mut self, cell: QuotedCell) {
-        if cell.has_text_after {
-            self.with_text_after.push(cell);
-        } else if cell.looks_like_rows || cell.closed - cell.opened > MANY_LINES {
-            self.long.push(cell);
-        }
-    }
-
-    /// A name may run over lines, but not into text after its mark.
-    fn add_name(&mut self, path: &Path, cell: QuotedCell) -> Result<(), TableError> {
-        if cell.has_text_after && cell.closed > cell.opened {
-            let QuotedCell { opened, closed, .. } = cell;
-            let problem = format!(
-                "a quotation mark opens in line {opened} and closes in line {closed}, before more \
-                 text"
-            );
-            return Err(TableError::Header { path: path.to_owned(), problem });
-        }
-        if cell.closed > cell.opened {
-            self.long.push(cell);
-        } else {
-            self.add(cell);
-        }
-        Ok(())
-    }
-
-    fn remarks(&self, path: &Path) -> Vec<String> {
-        let of = |cells: &[QuotedCell], shown: &dyn Fn(QuotedCell) -> String| {
-            let more = match cells.len() {
-                0 | 1 => String::new(),
-                count => format!(" ({count} cells like it)"),
-            };
-            cells.first().map(|&first| format!("`{}`: {}{more}", path.display(), shown(first)))
-        };
-        let long = of(&self.long, &|QuotedCell { opened, closed, .. }| {
-            format!(
-                "one cell runs from line {opened} to line {closed}; is its quotation mark closed \
-                 where it should be?"
-            )
-        });
-        let with_text_after = of(&self.with_text_after, &|QuotedCell { opened, .. }| {
-            format!(
-                "a cell in line {opened} has text after its closing quotation mark; the marks are \
-                 not read as part of it"
-            )
-        });
-        long.into_iter().chain(with_text_after).collect()
     }
 }
 

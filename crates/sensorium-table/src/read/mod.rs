@@ -3,6 +3,7 @@
 mod csv;
 mod json;
 mod json_lines;
+mod oddities;
 mod pages;
 mod parquet;
 mod quotes;
