@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sensorium_core::ColumnName;
 
 use crate::TableError;
+use crate::limits::MAX_BAD_ROWS;
 
 /// What to do with a row that is not a row as the others are, such as one with a cell too few, with
 /// bytes that are no text, or a line that is not JSON.
@@ -59,9 +60,16 @@ impl BadRows {
     }
 
     /// Notes the row that a reader refused, or hands back what is no row's fault, or is not to be
-    /// noted. A row keeps the first of its faults.
+    /// noted; so are rows beyond [`MAX_BAD_ROWS`]. A row keeps the first of its faults.
     pub(crate) fn note(&mut self, error: TableError) -> Result<(), TableError> {
         match (error, self.on_bad_row) {
+            (TableError::Row(row), OnBadRow::LeaveOut) if self.rows.len() == MAX_BAD_ROWS => {
+                Err(TableError::TooMuch {
+                    what: format!("what cannot be read of `{}`", row.path.display()),
+                    got: format!("more than {MAX_BAD_ROWS} rows (the last: {row})"),
+                    limit: format!("{MAX_BAD_ROWS} rows"),
+                })
+            }
             (TableError::Row(row), OnBadRow::LeaveOut) => {
                 self.rows.entry(row.row).or_insert(row);
                 Ok(())
@@ -86,5 +94,46 @@ impl BadRows {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &BadRow> {
         self.rows.values().map(|row| &**row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bad(row: usize) -> TableError {
+        TableError::Row(Arc::new(BadRow {
+            path: PathBuf::from("t.csv"),
+            row,
+            line: None,
+            column: None,
+            got: "has 1 cells".to_owned(),
+            expected: "the header has 2".to_owned(),
+            advice: String::new(),
+        }))
+    }
+
+    #[test]
+    fn a_row_keeps_the_first_of_its_faults_and_other_faults_are_not_noted() {
+        let mut rows = BadRows::new(OnBadRow::LeaveOut);
+        rows.note(bad(3)).unwrap();
+        rows.note(bad(3)).unwrap();
+        let shown: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["row 4 of `t.csv` has 1 cells, but the header has 2"]);
+        let other = TableError::UnclosedQuote { path: PathBuf::from("t.csv"), line: 2 };
+        assert!(rows.note(other).is_err());
+        assert!(BadRows::new(OnBadRow::Refuse).note(bad(3)).is_err());
+    }
+
+    #[test]
+    fn a_file_of_bad_rows_alone_does_not_fill_the_memory() {
+        let mut rows = BadRows::new(OnBadRow::LeaveOut);
+        let refused = (0..).find_map(|row| rows.note(bad(row)).err()).unwrap().to_string();
+        assert_eq!(rows.iter().count(), MAX_BAD_ROWS);
+        assert_eq!(
+            refused,
+            "what cannot be read of `t.csv` is more than 500000 rows (the last: row 500001 of \
+             `t.csv` has 1 cells, but the header has 2), but at most 500000 rows is allowed"
+        );
     }
 }

@@ -36,8 +36,8 @@ pub use dialect::{DecimalMark, Delimiter, Dialect, DialectError, TextEncoding};
 pub use error::TableError;
 pub use label::label_key;
 pub use limits::{
-    MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES, MAX_TABLE_EXPANSION,
-    MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES, MAX_UNPACKED_EXPANSION,
+    MAX_BAD_ROWS, MAX_CELLS, MAX_COLUMNS, MAX_MEDIA_EXPANSION, MAX_RECORD_BYTES,
+    MAX_TABLE_EXPANSION, MAX_TABLE_TEXT_BYTES, MAX_TEXT_BYTES, MAX_UNPACKED_EXPANSION,
 };
 pub use missing::MissingValues;
 pub use options::ReadOptions;

@@ -53,6 +53,10 @@ pub(crate) const fn max_media_bytes(file_bytes: u64) -> u64 {
 /// The most columns that a table may have.
 pub const MAX_COLUMNS: usize = 10_000;
 
+/// The most rows of a table that may be left out since they cannot be read: each is kept with its
+/// reason, and a file of another kind may have nothing else.
+pub const MAX_BAD_ROWS: usize = 500_000;
+
 /// The most cells (rows times columns) that a table may have.
 ///
 /// A Parquet file of a few bytes can claim billions of nulls, and every line of a JSON Lines file

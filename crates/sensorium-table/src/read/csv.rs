@@ -12,6 +12,7 @@ use std::sync::Arc;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use sensorium_core::ColumnName;
 
+use super::oddities::Oddities;
 use super::quotes::{QuoteWatch, QuotedCell};
 use super::separator::Separated;
 use super::source::{Bytes, Source};
@@ -21,9 +22,6 @@ use crate::error::QUOTE_ADVICE;
 use crate::limits::{MAX_RECORD_BYTES, MAX_TEXT_BYTES};
 use crate::storage::{Scalar, TableBuilder};
 use crate::{BadRow, OnBadRow, TableError};
-
-/// A cell in quotation marks that runs over more lines than this deserves a look.
-const MANY_LINES: u64 = 100;
 
 pub(super) fn read_commas(source: &Source<'_>) -> Result<Content, TableError> {
     read(source, b',')
@@ -216,7 +214,7 @@ impl<'a> Reading<'a> {
         let (columns, spill) = self.table.finish();
         let mut content = Content::new(self.names, columns, self.num_rows, spill);
         content.bad_rows = self.bad_rows;
-        content.remarks = self.oddities.remarks(path);
+        content.remarks = self.oddities.remarks();
         content.remarks.extend(self.remarks);
         decimal::read_commas(&mut content, self.source.dialect().decimal, self.separator)
             .map_err(|error| refused(error, path, || "its columns".to_owned()))?;
@@ -353,64 +351,6 @@ impl Place<'_> {
             return Err(self.error_in(Some(column), got, expected, "shorten the text"));
         }
         Ok(())
-    }
-}
-
-/// Cells in quotation marks that were read, and that a person should look at.
-#[derive(Debug, Default)]
-struct Oddities {
-    long: Vec<QuotedCell>,
-    with_text_after: Vec<QuotedCell>,
-}
-
-impl Oddities {
-    fn add(&mut self, cell: QuotedCell) {
-        if cell.has_text_after {
-            self.with_text_after.push(cell);
-        } else if cell.looks_like_rows || cell.closed - cell.opened > MANY_LINES {
-            self.long.push(cell);
-        }
-    }
-
-    /// A name may run over lines, but not into text after its mark.
-    fn add_name(&mut self, path: &Path, cell: QuotedCell) -> Result<(), TableError> {
-        if cell.has_text_after && cell.closed > cell.opened {
-            let QuotedCell { opened, closed, .. } = cell;
-            let problem = format!(
-                "a quotation mark opens in line {opened} and closes in line {closed}, before more \
-                 text"
-            );
-            return Err(TableError::Header { path: path.to_owned(), problem });
-        }
-        if cell.closed > cell.opened {
-            self.long.push(cell);
-        } else {
-            self.add(cell);
-        }
-        Ok(())
-    }
-
-    fn remarks(&self, path: &Path) -> Vec<String> {
-        let of = |cells: &[QuotedCell], shown: &dyn Fn(QuotedCell) -> String| {
-            let more = match cells.len() {
-                0 | 1 => String::new(),
-                count => format!(" ({count} cells like it)"),
-            };
-            cells.first().map(|&first| format!("`{}`: {}{more}", path.display(), shown(first)))
-        };
-        let long = of(&self.long, &|QuotedCell { opened, closed, .. }| {
-            format!(
-                "one cell runs from line {opened} to line {closed}; is its quotation mark closed \
-                 where it should be?"
-            )
-        });
-        let with_text_after = of(&self.with_text_after, &|QuotedCell { opened, .. }| {
-            format!(
-                "a cell in line {opened} has text after its closing quotation mark; the marks are \
-                 not read as part of it"
-            )
-        });
-        long.into_iter().chain(with_text_after).collect()
     }
 }
 
@@ -610,10 +550,7 @@ mod tests {
 
     #[test]
     fn a_cell_that_runs_over_lines_like_rows_is_read_with_a_remark() {
-        let remarks = |content: &str| {
-            let remarks = table("t.csv", content).unwrap().remarks().to_vec();
-            remarks.iter().map(|remark| remark.split_once(": ").unwrap().1.to_owned()).collect()
-        };
+        let remarks = |content: &str| table("t.csv", content).unwrap().remarks().to_vec();
         let no_remarks: Vec<String> = vec![];
         let rows: Vec<String> = remarks("a,b,c\n1,2,\"x\n3,4,y\n5,6,z\n7,8\"\n");
         let expected =

@@ -15,6 +15,7 @@ mod json;
 mod json_array;
 mod json_lines;
 mod kinds;
+mod oddities;
 mod packing;
 mod pages;
 mod parquet;

@@ -23,8 +23,9 @@ pub(super) struct PageSizes {
 
 /// Reads the header of every page of a chunk.
 pub(super) fn page_sizes(file: &File, chunk: &ColumnChunkMetaData) -> io::Result<PageSizes> {
-    let (start, length) = chunk.byte_range();
-    let expected = u64::try_from(chunk.num_values()).map_err(io::Error::other)?;
+    let count = |number: i64| u64::try_from(number).map_err(|_| malformed());
+    let start = count(chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset()))?;
+    let (length, expected) = (count(chunk.compressed_size())?, count(chunk.num_values())?);
     let mut input = BufReader::new(file);
     input.seek(SeekFrom::Start(start))?;
     sizes(&mut input, length, expected)

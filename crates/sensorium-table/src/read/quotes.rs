@@ -207,6 +207,8 @@ impl QuoteWatch {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn watched(text: &str) -> QuoteWatch {
@@ -252,6 +254,19 @@ mod tests {
         assert_eq!(found("a,b,c\n1,2,\"x\n4,5,6\n7,8,9\n\"\n"), [(2, 5, false, true)]);
         assert_eq!(found("a,b,c\n1,2,\"x\n4,5,6\n7\n\"\n"), [(2, 5, false, false)]);
         assert_eq!(found("a,b\n1,\"x\ny, z\n\"\n"), [(2, 4, false, false)]);
+    }
+
+    proptest! {
+        /// Where a mark is open, `csv` takes a row that is added for more of the cell.
+        #[test]
+        fn a_mark_is_open_just_where_the_reader_would_go_on_reading(text in "[a ,\"\n\r]{0,40}") {
+            let added = format!("{text}\nzz\n");
+            let mut reader = csv::ReaderBuilder::new();
+            let mut reader = reader.has_headers(false).flexible(true).from_reader(added.as_bytes());
+            let last = reader.records().last().unwrap().unwrap();
+            let is_closed = last.iter().eq(["zz"]);
+            prop_assert_eq!(watched(&text).open().is_none(), is_closed, "{:?}", text);
+        }
     }
 
     #[test]
