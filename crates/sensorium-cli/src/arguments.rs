@@ -52,7 +52,7 @@ pub(crate) struct TableArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How the table is written")]
 pub(crate) struct DialectArguments {
-    /// The encoding of CSV and JSON, such as windows-1252, shift_jis or gb18030 [default: what the
+    /// The encoding of CSV and JSON, such as windows-1252, euc-kr or gb18030 [default: what the
     /// file's byte-order mark says, else UTF-8]
     #[arg(long, value_name = "NAME")]
     encoding: Option<TextEncoding>,

@@ -31,14 +31,16 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Features(arguments) => features::run(&arguments),
-        Command::Describe(arguments) => only_printed().and_then(|()| describe::run(&arguments)),
-        Command::Components => only_printed().and_then(|()| components::run()),
+        Command::Describe(arguments) => describe::run(&arguments),
+        Command::Components => components::run(),
     }
 }
 
-/// Checks that what a command prints goes somewhere, where it goes nowhere else.
-fn only_printed() -> Result<(), Failure> {
-    terminal::check_stdout("let standard output lead to a terminal or a file")
+/// Says so where what a command prints, and writes nowhere else, is lost.
+fn note_lost_output() {
+    if terminal::is_closed() {
+        note("standard output is closed: what is printed is lost");
+    }
 }
 
 fn read_table(arguments: &TableArguments, on_error: OnError) -> Result<Table, Failure> {

@@ -36,10 +36,10 @@ pub(crate) fn check_stdout(advice: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rust's runtime puts `/dev/null`, open for reading and writing, in the place of a closed standard
-/// output. A shell's `> /dev/null` opens it for writing alone: who throws results away may.
+/// Whether the program was started with standard output closed. Rust's runtime puts `/dev/null`, open
+/// for reading and writing, in its place, as Python's `DEVNULL` does: the two cannot be told apart. A shell's `> /dev/null` opens it for writing alone: who throws results away may.
 #[cfg(target_os = "linux")]
-fn is_closed() -> bool {
+pub(crate) fn is_closed() -> bool {
     let leads_nowhere =
         || std::fs::read_link("/proc/self/fd/1").is_ok_and(|path| path.as_os_str() == "/dev/null");
     let info = std::fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
@@ -47,7 +47,7 @@ fn is_closed() -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_closed() -> bool {
+pub(crate) fn is_closed() -> bool {
     false
 }
 

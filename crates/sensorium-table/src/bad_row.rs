@@ -80,11 +80,12 @@ impl BadRows {
 
     /// Takes over the rows that were refused in one of several files, with `rows_before` rows of the
     /// table before its own.
-    pub(crate) fn append(&mut self, of_file: Self, rows_before: usize) {
-        self.rows.extend(of_file.rows.into_iter().map(|(row, bad)| {
-            let row = rows_before + row;
-            (row, Arc::new(BadRow { row, rows_before, ..Arc::unwrap_or_clone(bad) }))
-        }));
+    pub(crate) fn append(&mut self, of_file: Self, rows_before: usize) -> Result<(), TableError> {
+        of_file.rows.into_values().try_for_each(|bad| {
+            let bad = Arc::unwrap_or_clone(bad);
+            let row = rows_before + bad.row;
+            self.note(TableError::Row(Arc::new(BadRow { row, rows_before, ..bad })))
+        })
     }
 
     pub(crate) fn get(&self, row: usize) -> Option<&Arc<BadRow>> {
@@ -105,6 +106,7 @@ mod tests {
         TableError::Row(Arc::new(BadRow {
             path: PathBuf::from("t.csv"),
             row,
+            rows_before: 0,
             line: None,
             column: None,
             got: "has 1 cells".to_owned(),

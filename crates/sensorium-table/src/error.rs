@@ -428,11 +428,11 @@ impl Hint for TableError {
     fn hint(&self) -> Option<String> {
         let advice = match self {
             Self::Row(row) => return Some(row.advice.clone()),
+            Self::Encoding { advice, .. } => return Some(advice.clone()),
             Self::UnknownColumn { column, valid } => return Some(columns_hint(column, valid)),
             Self::UnclosedQuote { .. } => QUOTE_ADVICE,
             Self::NotFile { .. } => "write the rows to a file first, and name that",
             Self::OtherKind { advice, .. } => advice,
-            Self::Encoding { advice, .. } => return Some(advice.clone()),
             Self::Packed { .. } => "unpack it, or pack it with gzip or Zstandard",
             Self::NoFiles { .. } => {
                 "name a table, a folder of tables, a folder of class folders of pictures or sounds, \

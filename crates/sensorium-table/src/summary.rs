@@ -85,7 +85,7 @@ impl Table {
     /// Reads every cell once, embedded media excepted, of which only a few first bytes are read.
     #[must_use]
     pub fn summaries(&self) -> Vec<ColumnSummary> {
-        self.all_columns().map(|column| column.summary()).collect()
+        self.all_columns().map(Column::summary).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -132,9 +133,10 @@ fn stream(batch: &RecordBatch) -> Vec<u8> {
 fn parquet(batch: &RecordBatch) -> Vec<u8> {
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
     writer.write(batch).unwrap();
-    let metadata = batch.schema().metadata().clone();
-    for (key, value) in metadata {
-        writer.append_key_value_metadata(KeyValue::new(key, value));
+    for key in ["huggingface", "pandas"] {
+        if let Some(value) = batch.schema().metadata().get(key) {
+            writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value.clone()));
+        }
     }
     writer.into_inner().unwrap()
 }
@@ -324,10 +326,12 @@ fn workbook_parts(sheets: &[(&str, &str)]) -> Vec<(&'static str, String)> {
     let (mut list, mut targets, mut parts) = (String::new(), String::new(), Vec::new());
     for (index, (name, rows)) in sheets.iter().enumerate() {
         let id = index + 1;
-        list += &format!(r#"<sheet name="{name}" sheetId="{id}" r:id="rId{id}"/>"#);
-        targets += &format!(
+        write!(list, r#"<sheet name="{name}" sheetId="{id}" r:id="rId{id}"/>"#).unwrap();
+        write!(
+            targets,
             r#"<Relationship Id="rId{id}" Type="{rel}/worksheet" Target="worksheets/sheet{id}.xml"/>"#
-        );
+        )
+        .unwrap();
         let sheet =
             format!(r#"<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>"#);
         parts.push((names[index], sheet));

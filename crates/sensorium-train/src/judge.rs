@@ -214,7 +214,7 @@ pub(crate) fn perfect(target: &FittedTarget, truths: &[Truth]) -> Scores {
             (FittedTarget::Category(_), Truth::Class(class)) => values[*class] = 1.0,
             (FittedTarget::Binary(_), Truth::Class(1)) => values[0] = 1.0,
             (FittedTarget::Number(number), Truth::Number(value)) => {
-                values[0] = number.scaled(*value)
+                values[0] = number.scaled(*value);
             }
             _ => {}
         }

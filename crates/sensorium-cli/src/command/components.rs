@@ -12,10 +12,11 @@ use sensorium_model::encoder::EncoderConfig;
 use sensorium_model::loss::LossConfig;
 use sensorium_table::SplitConfig;
 
-use super::print;
+use super::{note_lost_output, print};
 use crate::failure::Failure;
 
 pub(super) fn run() -> Result<ExitCode, Failure> {
+    note_lost_output();
     let mut text = String::new();
     let mut section = |title: &str, components: &[(&str, &str)]| {
         let _ = writeln!(text, "{title}");

@@ -7,11 +7,12 @@ use sensorium_core::text::shown_up_to;
 use sensorium_modality::infer;
 use sensorium_table::ColumnSummary;
 
-use super::{print, read_table};
+use super::{note_lost_output, print, read_table};
 use crate::arguments::{DescribeArguments, OnError};
 use crate::failure::Failure;
 
 pub(super) fn run(arguments: &DescribeArguments) -> Result<ExitCode, Failure> {
+    note_lost_output();
     let table = read_table(&arguments.table, OnError::Stop)?;
     let mut shown = Table::new();
     shown

@@ -9,15 +9,15 @@ use sensorium_table::atomic::write_atomically;
 use sensorium_table::{Table, TableError, parts};
 use sensorium_train::{Readable, report};
 
-use super::{bundle_path, left_out, note, note_subsets, print, read_table};
+use super::{bundle_path, left_out, note, note_lost_output, note_subsets, print, read_table};
 use crate::arguments::{EvaluateArguments, Part};
 use crate::failure::{self, Failure};
-use crate::{remarks, signals, statistics, terminal};
+use crate::{remarks, signals, statistics};
 
 pub(super) fn run(arguments: &EvaluateArguments) -> Result<ExitCode, Failure> {
     signals::end_cleanly();
     if arguments.output_directory.is_none() {
-        terminal::check_stdout("name a folder with `--output_directory`")?;
+        note_lost_output();
     }
     let predictor = Predictor::open(&bundle_path(&arguments.model.model_path))?;
     let table = read_table(&arguments.table, arguments.on_error.on_error)?;

@@ -22,13 +22,11 @@ pub(crate) fn find(path: &Path, options: &ReadOptions) -> Result<Found, TableErr
     if path.is_dir() {
         return in_folder(path, options);
     }
-    match pattern_of(path) {
-        Some(pattern) => of_pattern(path, pattern, options),
-        None => {
-            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-            Ok(Found { content: content(path, options)?, folder, files: vec![path.to_owned()] })
-        }
+    if let Some(pattern) = pattern_of(path) {
+        return of_pattern(path, pattern, options);
     }
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    Ok(Found { content: content(path, options)?, folder, files: vec![path.to_owned()] })
 }
 
 /// The path as a pattern, where it is one and no file has that name.

@@ -8,12 +8,12 @@
 use sensorium_core::text::shown;
 
 use super::Content;
-use crate::DecimalMark;
 use crate::storage::{BuildError, Storage, Texts};
+use crate::{DecimalMark, MissingValues};
 
 /// The share of cells that must be numbers; the others are named when they are read.
 const MOST: f64 = 0.95;
-/// Words that stand where there is no number.
+/// Words that stand where there is no number, in any case, beside those of [`MissingValues`].
 const NO_NUMBER: &[&str] = &["na", "n/a", "nan", "null", "none"];
 
 /// Reads the decimal commas of a file whose cells stand between `delimiter`s.
@@ -36,7 +36,7 @@ pub(super) fn read_commas(
                 read.push(format!("`{}`", name.shown()));
             }
             Verdict::Doubtful(example) => {
-                doubtful.push(format!("`{}` (`{}`)", name.shown(), shown(example)))
+                doubtful.push(format!("`{}` (`{}`)", name.shown(), shown(example)));
             }
         }
     }
@@ -91,14 +91,12 @@ fn form(text: &str) -> Form {
             1 => Form::CommaThousands,
             _ => Form::Point,
         },
-        (true, false) if is_fraction(mantissa, ',', '.') => Form::Comma,
         (false, true) if is_grouped(mantissa, '.') => match mantissa.matches('.').count() {
             1 => Form::PointThousands,
             _ => Form::Comma,
         },
-        (false, true) if is_fraction(mantissa, '.', ',') => Form::Point,
-        (true, true) if is_fraction(mantissa, ',', '.') => Form::Comma,
-        (true, true) if is_fraction(mantissa, '.', ',') => Form::Point,
+        (true, _) if is_fraction(mantissa, ',', '.') => Form::Comma,
+        (_, true) if is_fraction(mantissa, '.', ',') => Form::Point,
         _ => Form::Other,
     }
 }
@@ -148,15 +146,17 @@ enum Verdict<'a> {
 
 impl<'a> Forms<'a> {
     fn count(texts: &'a Texts) -> Self {
-        let mut forms = Self::default();
-        for row in texts.rows() {
-            forms.add(texts.get(row));
+        let (mut forms, missing) = (Self::default(), MissingValues::default());
+        for text in texts.rows().map(|row| texts.get(row)) {
+            match form(text) {
+                Form::Other if missing.contain(text) => {}
+                form => forms.add(form, text),
+            }
         }
         forms
     }
 
-    fn add(&mut self, text: &'a str) {
-        let form = form(text);
+    fn add(&mut self, form: Form, text: &'a str) {
         self.present += usize::from(form != Form::Missing);
         match form {
             Form::Missing | Form::Other => return,

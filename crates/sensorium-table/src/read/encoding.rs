@@ -32,8 +32,7 @@ pub(super) fn decoded(
         bytes.consume_exactly(mark_bytes).map_err(failed)?;
     }
     let encoding = match (marked, asked) {
-        (Some((encoding, _)), _) => encoding,
-        (None, Some(TextEncoding(encoding))) => encoding,
+        (Some((encoding, _)), _) | (None, Some(TextEncoding(encoding))) => encoding,
         (None, None) => {
             check_for_zeros(path, &first)?;
             UTF_8

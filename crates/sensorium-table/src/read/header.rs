@@ -55,7 +55,9 @@ fn drop_unnamed(content: &mut Content) {
 
 fn doubled(names: &[ColumnName]) -> BTreeMap<ColumnName, usize> {
     let mut counts = BTreeMap::new();
-    names.iter().for_each(|name| *counts.entry(name.clone()).or_insert(0) += 1);
+    for name in names {
+        *counts.entry(name.clone()).or_insert(0) += 1;
+    }
     counts.retain(|_, count| *count > 1);
     counts
 }

@@ -116,8 +116,9 @@ impl Read for Counted {
         }
         let read = self.inner.read(buffer)?;
         since_object.set(since_object.get() + read);
-        let breaks = buffer[..read].iter().filter(|byte| **byte == b'\n').count();
-        line.set(line.get() + breaks as u64);
+        for _ in buffer[..read].split(|byte| *byte == b'\n').skip(1) {
+            line.set(line.get() + 1);
+        }
         Ok(read)
     }
 }

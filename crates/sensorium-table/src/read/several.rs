@@ -76,7 +76,7 @@ impl Joined {
             self.append(index, &content, from.expect("the columns are the same"))
                 .map_err(|error| refused(error, file, || format!("column `{}`", name.shown())))?;
         }
-        self.bad_rows.append(content.bad_rows, self.num_rows);
+        self.bad_rows.append(content.bad_rows, self.num_rows)?;
         self.num_rows += content.num_rows;
         self.rows.push(content.num_rows);
         self.doubled.extend(content.doubled);

@@ -16,7 +16,7 @@ use sensorium_table::{Table, split};
 use super::left_out::{self, LeftOut};
 use super::one_row::one_row;
 use super::read_config::read_config;
-use super::{bundle_path, only_printed, print, read_table_at};
+use super::{bundle_path, note_lost_output, print, read_table_at};
 use crate::arguments::{FeaturesArguments, OnError};
 use crate::failure::Failure;
 use crate::signals;
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &FeaturesArguments) -> Result<ExitCode, Failure> {
     signals::end_cleanly();
     let on_error = arguments.on_error.on_error;
     if arguments.output.is_none() && arguments.plot.is_none() {
-        only_printed()?;
+        note_lost_output();
     }
     let table = match &arguments.dataset {
         Some(path) => {

@@ -227,7 +227,7 @@ struct Rows<'a> {
     places: Vec<u32>,
     header: Option<u32>,
     last: Option<Place>,
-    num_rows: usize,
+    count: usize,
     /// Cells beneath no header, and cells with an error, each with the first row.
     outside: Counted,
     errors: Counted,
@@ -259,7 +259,7 @@ impl<'a> Rows<'a> {
             places: Vec::new(),
             header: None,
             last: None,
-            num_rows: 0,
+            count: 0,
             outside: Counted::default(),
             errors: Counted::default(),
         })
@@ -275,8 +275,8 @@ impl<'a> Rows<'a> {
             return self.add_column(at.1, value);
         }
         if begins_row {
-            self.num_rows += 1;
-            let checked = self.table.check_rows(self.num_rows);
+            self.count += 1;
+            let checked = self.table.check_rows(self.count);
             checked.map_err(|error| self.refused(error, "its rows"))?;
         }
         self.set(at.1, value)
@@ -295,7 +295,7 @@ impl<'a> Rows<'a> {
     }
 
     fn set(&mut self, place: u32, value: &Cell<'_>) -> Result<(), TableError> {
-        let row = self.num_rows - 1;
+        let row = self.count - 1;
         let Ok(column) = self.places.binary_search(&place) else {
             self.outside.add(row);
             return Ok(());
@@ -314,7 +314,7 @@ impl<'a> Rows<'a> {
     fn finish(self) -> Result<Content, TableError> {
         check_header(self.source.path, &self.names)?;
         let (columns, spill) = self.table.finish();
-        let mut content = Content::new(self.names, columns, self.num_rows, spill);
+        let mut content = Content::new(self.names, columns, self.count, spill);
         content.see_kinds(&self.kinds);
         for (what, Counted { count, first }) in [
             ("stand beneath no header and are set aside", self.outside),
