@@ -30,8 +30,7 @@ pub struct BadRow {
     pub row: usize,
     /// The table's rows from files before this one, where several make it.
     pub rows_before: usize,
-    /// The line of the file that the row starts in, from 1, where the format has lines; in CSV that
-    /// of the empty lines before it, if there are any.
+    /// The line of the file that the row starts in, from 1, where the format has lines.
     pub line: Option<u64>,
     /// The column, where one cell is to blame.
     pub column: Option<ColumnName>,

@@ -121,7 +121,7 @@ impl<'a> Reading<'a> {
             if let Some((line, next_line)) = records.open_mark() {
                 return self.unclosed(line, next_line.map(|offset| records.after(offset, line)));
             }
-            let place = self.place(records.line_of(&record));
+            let place = self.place(records.line());
             let checked = self.push(&place, &record, &records.quoted());
             checked.or_else(|error| self.bad_rows.note(error))?;
             self.num_rows += 1;
@@ -235,9 +235,10 @@ impl Records<'_> {
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool, TableError> {
         let path = self.source.path;
         self.watched.borrow_mut().since_record = 0;
-        let line = self.start.line - 1 + self.reader.position().line();
         self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => {
+                let line = self.watched.borrow_mut().quotes.line_before(u64::MAX);
+                let line = line.unwrap_or(self.start.line);
                 TableError::TooMuch {
                     what: format!("the row that starts in line {line} of `{}`", path.display()),
                     got: format!("more than {MAX_RECORD_BYTES} bytes long"),
@@ -253,8 +254,10 @@ impl Records<'_> {
         })
     }
 
-    fn line_of(&self, record: &ByteRecord) -> u64 {
-        self.start.line - 1 + record.position().map_or(0, csv::Position::line)
+    /// The line that the record just read begins in.
+    fn line(&self) -> u64 {
+        let end = self.reader.position().byte();
+        self.watched.borrow_mut().quotes.line_before(end).unwrap_or(self.start.line)
     }
 
     /// The start after the line of an open mark.
@@ -450,6 +453,8 @@ mod tests {
             "a cell that contains the separator or a line break stands in double quotes; \
              `--delimiter` names another separator"
         );
+        let (message, _) = refusal("a,b\r\n\r\n1,2\r\n\r\n3\r\n");
+        assert_eq!(message, "row 2 (line 5) of `t.csv` has 1 cells, but the header has 2");
         let (message, _) = refusal("a,b\n1,2,3\n");
         assert_eq!(message, "row 1 (line 2) of `t.csv` has 3 cells, but the header has 2");
     }

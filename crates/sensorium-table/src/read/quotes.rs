@@ -59,6 +59,10 @@ pub(super) struct QuoteWatch {
     /// Separators outside of quotes in the first row.
     separators: u64,
     is_first_row: bool,
+    /// Whether the next byte that ends no line begins a row.
+    is_between_rows: bool,
+    /// The offset of each row's first byte, and its line.
+    rows: VecDeque<(u64, u64)>,
     found: VecDeque<QuotedCell>,
 }
 
@@ -72,6 +76,8 @@ impl QuoteWatch {
             line,
             separators: separators.unwrap_or(0),
             is_first_row: separators.is_none(),
+            is_between_rows: true,
+            rows: VecDeque::new(),
             found: VecDeque::new(),
         }
     }
@@ -102,6 +108,10 @@ impl QuoteWatch {
     }
 
     fn step(&mut self, byte: u8) {
+        if self.is_between_rows && !matches!(byte, b'\n' | b'\r') {
+            self.rows.push_back((self.offset, self.line));
+            self.is_between_rows = false;
+        }
         self.state = match (self.state, byte) {
             (State::Quoted(open), b'"') => State::Mark(open),
             (State::Quoted(open), _) => State::Quoted(self.inside(open, byte)),
@@ -116,6 +126,7 @@ impl QuoteWatch {
             }),
             (state, b'\n' | b'\r') => {
                 self.leave(state);
+                self.is_between_rows = true;
                 self.is_first_row &= matches!(state, State::Start) && self.separators == 0;
                 State::Start
             }
@@ -170,6 +181,13 @@ impl QuoteWatch {
         if cell.has_text_after || cell.closed > cell.opened {
             self.found.push_back(cell);
         }
+    }
+
+    /// The line of the last row that begins before `offset`; the `csv` crate counts the line break of
+    /// `\r\n`, and empty lines, to the row after them.
+    pub(super) fn line_before(&mut self, offset: u64) -> Option<u64> {
+        let count = self.rows.iter().take_while(|(start, _)| *start < offset).count();
+        self.rows.drain(..count).next_back().map(|(_, line)| line)
     }
 
     /// What was found in the bytes before `offset`, of a record that ends there.
@@ -240,6 +258,14 @@ mod tests {
         {
             assert_eq!(watched(text).open().unwrap().0, line, "{text}");
         }
+    }
+
+    #[test]
+    fn the_line_of_a_row_is_that_of_its_first_byte() {
+        let mut watch = watched("a,b\r\n\r\n1,\"x\r\ny\"\r\n,\n\n\"\"");
+        let lines: Vec<_> = [4, 17, 20, 24].into_iter().map(|end| watch.line_before(end)).collect();
+        assert_eq!(lines, [Some(1), Some(3), Some(5), Some(7)]);
+        assert_eq!(watch.line_before(u64::MAX), None);
     }
 
     #[test]
