@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use sensorium_core::ColumnName;
-use sensorium_modality::target::Truth;
-use sensorium_table::Table;
+use sensorium_table::{Cell, Column, Table};
 
 use crate::{Config, Fitted};
 
@@ -19,41 +18,38 @@ impl UnseenLabels {
     /// Those of the inputs. Cells that cannot be read are passed over, and so are columns that the
     /// table lacks.
     pub fn of_inputs(config: &Config, fitted: &Fitted, table: &Table, rows: &[usize]) -> Self {
-        let inputs = config.input_features.iter().zip(&fitted.inputs);
-        let columns = inputs.filter_map(|(feature, modality)| {
-            let column = config.column(table, &feature.column).ok()?;
-            let labels = rows
-                .iter()
-                .filter_map(|&row| modality.unseen(&column.cell(row)).map(|label| (row, label)));
-            Some((feature.name.clone(), labels.collect()))
-        });
-        Self(columns.collect::<Vec<_>>()).without_empty()
+        let mut labels = Self::default();
+        for (feature, modality) in config.input_features.iter().zip(&fitted.inputs) {
+            if let Ok(column) = config.column(table, &feature.column) {
+                labels.add(&feature.name, column, rows, |cell| modality.unseen(cell));
+            }
+        }
+        labels
     }
 
     /// Those of inputs and outputs.
     pub fn of(config: &Config, fitted: &Fitted, table: &Table, rows: &[usize]) -> Self {
-        let mut inputs = Self::of_inputs(config, fitted, table, rows);
-        inputs.0.append(&mut Self::of_outputs(config, fitted, table, rows).0);
-        inputs
+        let mut labels = Self::of_inputs(config, fitted, table, rows);
+        for (feature, target) in config.output_features.iter().zip(&fitted.targets) {
+            if let Ok(column) = config.column(table, &feature.column) {
+                labels.add(&feature.name, column, rows, |cell| target.unseen(cell));
+            }
+        }
+        labels
     }
 
-    fn of_outputs(config: &Config, fitted: &Fitted, table: &Table, rows: &[usize]) -> Self {
-        let outputs = config.output_features.iter().zip(&fitted.targets);
-        let columns = outputs.filter_map(|(feature, target)| {
-            let column = config.column(table, &feature.column).ok()?;
-            let labels = rows.iter().filter_map(|&row| {
-                let cell = column.cell(row);
-                let is_unseen = matches!(target.truth_of(&cell), Ok(Truth::Unseen));
-                Some((row, cell.label().ok()??.into_owned())).filter(|_| is_unseen)
-            });
-            Some((feature.name.clone(), labels.collect()))
-        });
-        Self(columns.collect::<Vec<_>>()).without_empty()
-    }
-
-    fn without_empty(mut self) -> Self {
-        self.0.retain(|(_, labels)| !labels.is_empty());
-        self
+    fn add(
+        &mut self,
+        name: &ColumnName,
+        column: Column<'_>,
+        rows: &[usize],
+        unseen: impl Fn(&Cell<'_>) -> Option<String>,
+    ) {
+        let labels = rows.iter().filter_map(|&row| Some((row, unseen(&column.cell(row))?)));
+        let labels: BTreeMap<_, _> = labels.collect();
+        if !labels.is_empty() {
+            self.0.push((name.clone(), labels));
+        }
     }
 
     /// Those among `rows`: for each feature that has any, each label and how many rows hold it, the

@@ -4,18 +4,12 @@ use sensorium_bundle::Config;
 use sensorium_core::ColumnName;
 use sensorium_table::{Annotation, PhysicalType, SplitConfig, Table, names_parts};
 
+use crate::remarks::features;
+
 /// A column of parts that the config does not use, and columns whose cells are read as something
 /// else than they are.
 pub(crate) fn remarks(config: &Config, table: &Table) -> Vec<String> {
     unused_split(config, table).into_iter().chain(taken_for_text(config, table)).collect()
-}
-
-/// The columns that the config names, each with its type.
-fn used(config: &Config) -> Vec<(&ColumnName, &'static str)> {
-    let inputs = config.input_features.iter();
-    let inputs = inputs.map(|input| (&input.column, input.modality.name()));
-    let outputs = config.output_features.iter();
-    inputs.chain(outputs.map(|output| (&output.column, output.target.name()))).collect()
 }
 
 /// A column that says each row's part, which a split drawn at random would mix.
@@ -24,10 +18,9 @@ fn unused_split(config: &Config, table: &Table) -> Option<String> {
     if matches!(config.split, SplitConfig::Fixed { .. }) {
         return None;
     }
-    let used = used(config);
     let column = table.column_names().iter().find(|name| {
         NAMES.contains(&name.as_str().to_lowercase().as_str())
-            && !used.iter().any(|(column, _)| column == name)
+            && !features(config).any(|(_, column, _)| column == *name)
             && table.column(name).is_ok_and(|column| names_parts(column, table.num_rows()))
     })?;
     Some(format!(
@@ -39,9 +32,9 @@ fn unused_split(config: &Config, table: &Table) -> Option<String> {
 
 /// Lists, dates and numbers that a text or label is made of.
 fn taken_for_text(config: &Config, table: &Table) -> Vec<String> {
-    let remark = |(name, kind): &(&ColumnName, &'static str)| {
+    let remark = |(_, name, kind): (&ColumnName, &ColumnName, &'static str)| {
         let column = table.column(name).ok()?;
-        let cells = match (column.annotation(), column.physical_type(), *kind) {
+        let cells = match (column.annotation(), column.physical_type(), kind) {
             (Some(Annotation::List), _, "text" | "category") => "lists, read as their JSON text",
             (Some(Annotation::Date), _, "text" | "category") => "dates, read as their text",
             (None, PhysicalType::Number | PhysicalType::Integer, "text") => "numbers",
@@ -52,5 +45,5 @@ fn taken_for_text(config: &Config, table: &Table) -> Vec<String> {
         let example: String = example?.chars().take(40).collect();
         Some(format!("{name}: of type {kind}, but cells hold {cells}, such as `{example}`"))
     };
-    used(config).iter().filter_map(remark).collect()
+    features(config).filter_map(remark).collect()
 }

@@ -41,8 +41,10 @@ pub(crate) fn of_config(config: &Config) -> Vec<String> {
 /// values are words, which of two labels is true, what classes weigh, and outputs that no validation
 /// row holds.
 pub(crate) fn of_rows(plan: &Plan, table: &Table, readable: &Readable) -> Vec<String> {
+    const WORDS: [&str; 3] = ["category", "text", "binary"];
     let config = &plan.config;
-    let words = word_features(config).filter_map(|(name, column)| {
+    let of_words = features(config).filter(|(_, _, kind)| WORDS.contains(kind));
+    let words = of_words.filter_map(|(name, column, _)| {
         let words = config.column(table, column).ok()?.missing_words();
         let words: Vec<_> = words.iter().map(|(word, count)| (word.as_str(), *count)).collect();
         let cells: usize = words.iter().map(|(_, count)| count).sum();
@@ -67,15 +69,14 @@ pub(crate) fn of_rows(plan: &Plan, table: &Table, readable: &Readable) -> Vec<St
     words.chain(outputs.flatten()).collect()
 }
 
-/// The features whose cells are words, and their columns.
-fn word_features(config: &Config) -> impl Iterator<Item = (&ColumnName, &ColumnName)> {
-    const WORDS: [&str; 3] = ["category", "text", "binary"];
-    let inputs =
-        config.input_features.iter().filter(|input| WORDS.contains(&input.modality.name()));
-    let outputs =
-        config.output_features.iter().filter(|output| WORDS.contains(&output.target.name()));
-    let inputs = inputs.map(|input| (&input.name, &input.column));
-    inputs.chain(outputs.map(|output| (&output.name, &output.column)))
+/// The name, column and type of every feature, inputs first.
+pub(crate) fn features(
+    config: &Config,
+) -> impl Iterator<Item = (&ColumnName, &ColumnName, &'static str)> {
+    let inputs = config.input_features.iter();
+    let inputs = inputs.map(|input| (&input.name, &input.column, input.modality.name()));
+    let outputs = config.output_features.iter();
+    inputs.chain(outputs.map(|output| (&output.name, &output.column, output.target.name())))
 }
 
 fn true_label(feature: &OutputFeature, target: &FittedTarget) -> Option<String> {
@@ -90,11 +91,8 @@ fn true_label(feature: &OutputFeature, target: &FittedTarget) -> Option<String> 
 fn class_weights(feature: &OutputFeature, target: &FittedTarget) -> Option<String> {
     let loss = feature.resolved_loss(target).ok()?;
     let weights = loss.class_weights()?.iter().zip(target.classes());
-    let shown: Vec<String> =
-        weights.take(SHOWN).map(|(weight, class)| format!("`{class}` {weight:.3}")).collect();
-    let more = target.classes().len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Some(format!("{}: classes weigh {}{more}", feature.name, shown.join(", ")))
+    let weights = weights.map(|(weight, class)| format!("`{class}` {weight:.3}"));
+    Some(format!("{}: classes weigh {}", feature.name, first_few(weights)))
 }
 
 /// A metric that has no value for the validation rows, and what is watched in its place.
@@ -135,12 +133,14 @@ const SHOWN: usize = 5;
 
 /// ``` `maybe` 8, `no` 1 and 3 more```
 fn counted(labels: &[(&str, usize)]) -> String {
-    let shown = labels.iter().take(SHOWN).map(|(label, count)| format!("`{label}` {count}"));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    match labels.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+    first_few(labels.iter().map(|(label, count)| format!("`{label}` {count}")))
+}
+
+/// The first entries, and how many more there are.
+fn first_few(entries: impl ExactSizeIterator<Item = String>) -> String {
+    let more = entries.len().saturating_sub(SHOWN);
+    let shown = entries.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 /// What the test rows say against the model: no better than the majority, or than one input.

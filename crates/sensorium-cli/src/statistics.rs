@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
 use sensorium_bundle::Config;
+use sensorium_core::text::shown_up_to;
 use sensorium_metrics::{Ordered, OutputStatistics, Statistics, default_metric};
 
 /// The width of a terminal that is asked of nobody.
@@ -111,11 +112,7 @@ fn subsets(outputs: &[Output<'_>], shown: &[&str]) -> Table {
 
 /// A subset's name, cut where it names more than a line holds.
 fn named(subset: &str) -> String {
-    const SHOWN: usize = 120;
-    match subset.char_indices().nth(SHOWN) {
-        None => subset.to_owned(),
-        Some((end, _)) => format!("{}…", &subset[..end]),
-    }
+    shown_up_to(subset, 120).into_owned()
 }
 
 fn table<T: Into<comfy_table::Cell>>(header: impl IntoIterator<Item = T>) -> Table {

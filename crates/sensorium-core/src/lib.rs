@@ -4,6 +4,7 @@
 
 pub mod config;
 mod error;
+pub mod guard;
 mod name;
 mod plain;
 mod seed;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sensorium_core::text::shown_up_to;
 use sensorium_table::{Cell, Column, TrainRows, label_key};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -11,6 +12,9 @@ use crate::ModalityError;
 /// written with a fraction of zero.
 const TRUE_WORDS: [&str; 5] = ["true", "t", "yes", "y", "1"];
 const FALSE_WORDS: [&str; 6] = ["false", "f", "no", "n", "0", "-1"];
+
+/// The longest value that an error shows, in characters.
+const SHOWN: usize = 60;
 
 /// What a word means by itself, or `None` where it is not a boolean word.
 ///
@@ -132,18 +136,9 @@ impl Spelling {
                     format!("`{false_label}` or `{true_label}`, which train holds")
                 }
             },
-            got: format!("`{}`", shortened(&word)),
+            got: format!("`{}`", shown_up_to(&word, SHOWN)),
             advice: "use `type: category` for a column of more than two values".to_owned(),
         })
-    }
-}
-
-/// The first characters of a text that may be long.
-pub(crate) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 60;
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sensorium_table::{Cell, Column, TrainRows, label_key};
 use serde::{Deserialize, Serialize};
 
-use crate::{MAX_VOCABULARY, ModalityError};
+use crate::MAX_VOCABULARY;
 
 /// Distinct labels by falling frequency, ties in alphabetical order, spelled as most train rows
 /// spell them and compared by [`label_key`].
@@ -68,17 +68,12 @@ impl LabelCounts {
         let mut counts = Self::default();
         for &row in rows.indices() {
             // What cannot be read is named when all rows are read.
-            let _ = counts.add(&column.cell(row));
+            if let Ok(Some(text)) = column.cell(row).text() {
+                let spellings = counts.0.entry(label_key(&text).into_owned()).or_default();
+                *spellings.entry(text.trim().to_owned()).or_default() += 1;
+            }
         }
         counts
-    }
-
-    fn add(&mut self, cell: &Cell<'_>) -> Result<(), ModalityError> {
-        if let Some(text) = cell.text()? {
-            let spellings = self.0.entry(label_key(&text).into_owned()).or_default();
-            *spellings.entry(text.trim().to_owned()).or_default() += 1;
-        }
-        Ok(())
     }
 
     /// The number of distinct labels.

@@ -52,7 +52,6 @@ mod error;
 mod features;
 #[cfg(test)]
 mod golden;
-mod guard;
 pub mod image;
 mod infer;
 mod labels;

@@ -12,7 +12,8 @@ use crate::TableError;
 use crate::beneath::OpenFolder;
 use crate::open::size_of_file;
 
-/// Where paths start (the table's folder, else the root), and which folder they may not leave; both with links followed.
+/// Where paths start (the table's folder, else the root), and which folder they may not leave; both
+/// with links followed.
 #[derive(Clone, Debug)]
 pub(crate) struct Folders {
     folder: PathBuf,
@@ -29,11 +30,15 @@ impl Folders {
         Ok(Self { folder, root, open_root: Arc::new(open_root) })
     }
 
-    /// Where a path is looked for: beside the table, or in the media root where it is there alone.
-    fn start_of(&self, path: &str) -> PathBuf {
-        let beside = self.folder.join(path);
-        let in_root = self.root.join(path);
-        if !beside.exists() && in_root.exists() { in_root } else { beside }
+    /// Where a path leads with links followed: beside the table, or in the media root where it is
+    /// there alone. An error is about the path beside the table.
+    fn canonical(&self, path: &str) -> io::Result<PathBuf> {
+        fs::canonicalize(self.folder.join(path)).or_else(|error| {
+            if self.folder == self.root {
+                return Err(error);
+            }
+            fs::canonicalize(self.root.join(path)).map_err(|_| error)
+        })
     }
 }
 
@@ -98,11 +103,13 @@ fn check_size(
 ///
 /// What lies there when it is opened can be another file by then, but none outside.
 fn resolve(folders: &Folders, at: &CellRef, path: &str) -> Result<PathBuf, TableError> {
-    let sought = folders.start_of(path);
-    let resolved = fs::canonicalize(&sought).map_err(|source| {
+    let resolved = folders.canonical(path).map_err(|source| {
         let (at, got) = (at.clone(), shown(path));
         match source.kind() {
-            io::ErrorKind::NotFound => TableError::MediaNotFound { at, got, sought },
+            io::ErrorKind::NotFound => {
+                let sought = folders.folder.join(path);
+                TableError::MediaNotFound { at, got, sought }
+            }
             _ => TableError::MediaRead { at, got, source },
         }
     })?;

@@ -29,12 +29,12 @@ pub(crate) fn size_of_file(metadata: &Metadata) -> Result<u64, &'static str> {
 
 /// Opens for reading without waiting for a writer, and without becoming a terminal's owner.
 #[cfg(unix)]
-fn open_at_once(path: &Path) -> io::Result<File> {
+pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, AT_ONCE, rustix::fs::Mode::empty())?.into())
 }
 
 #[cfg(not(unix))]
-fn open_at_once(path: &Path) -> io::Result<File> {
+pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 

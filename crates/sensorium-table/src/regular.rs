@@ -1,8 +1,10 @@
 //! Files that a person names, read only where they are regular and within a stated limit.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+
+use crate::open::open_at_once;
 
 /// Opens a file; a folder, a device or a pipe is refused by its kind, before it could block or never
 /// end.
@@ -11,9 +13,10 @@ use std::path::Path;
 ///
 /// What the system said, or which kind of file it is.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    let metadata = fs::metadata(path)?;
+    let file = open_at_once(path)?;
+    let metadata = file.metadata()?;
     if metadata.is_file() {
-        return File::open(path);
+        return Ok(file);
     }
     Err(io::Error::other(if metadata.is_dir() {
         "it is a folder, not a file"
@@ -56,6 +59,8 @@ pub fn read_text_within(path: &Path, max_bytes: u64) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -64,7 +64,7 @@ impl RunIdentity {
 fn media(plan: &Plan, table: &Table) -> Result<String, BundleError> {
     let mut hasher = blake3::Hasher::new();
     for (feature, fitted) in plan.config.input_features.iter().zip(&plan.fitted.inputs) {
-        let column = table.column(&feature.column)?;
+        let column = plan.config.column(table, &feature.column)?;
         let cells = plan.rows().into_iter().map(|row| column.cell(row));
         // Embedded media are the table's own bytes.
         for cell in cells.filter(sensorium_table::Cell::holds_text) {

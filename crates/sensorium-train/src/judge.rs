@@ -181,8 +181,7 @@ fn push(values: &mut [Vec<f32>], scores: Vec<OutputScores>) {
 fn scores(target: &FittedTarget, truths: &[Truth], values: &[f32]) -> Scores {
     let num_outputs = target.num_outputs();
     let judged = truths.iter().zip(values.chunks_exact(num_outputs));
-    let judged: Vec<(&Truth, &[f32])> =
-        judged.filter(|(truth, _)| !matches!(truth, Truth::Absent | Truth::Unseen)).collect();
+    let judged: Vec<(&Truth, &[f32])> = judged.filter(|(truth, _)| truth.is_known()).collect();
     match target {
         FittedTarget::Category(_) => {
             let probabilities = judged.iter().flat_map(|(_, scores)| scores.iter().copied());

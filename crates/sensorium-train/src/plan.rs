@@ -161,9 +161,7 @@ impl Readable {
 
     /// How many of `rows` hold a truth of the output of that index that train holds.
     pub fn num_truths(&self, output: usize, rows: &[usize]) -> usize {
-        let known =
-            |row: &&usize| !matches!(self.truths[output][**row], Truth::Absent | Truth::Unseen);
-        rows.iter().filter(known).count()
+        rows.iter().filter(|&&row| self.truths[output][row].is_known()).count()
     }
 
     /// What each of `rows` truly is, for the output of that index.

@@ -25,10 +25,11 @@ pub fn report(
     let config = predictor.config();
     let subsets = subsets(config.input_features.len());
     let judged = judge(predictor, source, readable, rows, &subsets)?;
+    let unseen = readable.unseen.among(rows);
     let mut statistics = Statistics::default();
     for (output, feature) in config.output_features.iter().enumerate() {
         let mut of_output = of_output(predictor, &judged, &subsets, output);
-        of_output.unseen_labels = unseen_labels(config, readable, rows, &feature.name);
+        of_output.unseen_labels = unseen_labels(config, &unseen, &feature.name);
         statistics.insert(feature.name.as_str(), of_output)?;
     }
     let combined = judged.losses.last().copied().filter(|loss| loss.is_finite());
@@ -39,18 +40,17 @@ pub fn report(
 /// The labels that train lacks, of the inputs and of one output.
 fn unseen_labels(
     config: &Config,
-    readable: &Readable,
-    rows: &[usize],
+    unseen: &[(&ColumnName, Vec<(&str, usize)>)],
     output: &ColumnName,
 ) -> Ordered<Ordered<usize>> {
     const MOST_LABELS: usize = 100;
     let is_other = |name: &ColumnName| {
         name != output && config.output_features.iter().any(|feature| feature.name == *name)
     };
-    let features = readable.unseen.among(rows).into_iter().filter(|(name, _)| !is_other(name));
+    let features = unseen.iter().filter(|(name, _)| !is_other(name));
     let features = features.map(|(name, labels)| {
-        let labels = labels.into_iter().take(MOST_LABELS);
-        (name.to_string(), labels.map(|(label, count)| (label.to_owned(), count)).collect())
+        let labels = labels.iter().take(MOST_LABELS);
+        (name.to_string(), labels.map(|&(label, count)| (label.to_owned(), count)).collect())
     });
     features.collect()
 }

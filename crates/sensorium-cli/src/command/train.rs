@@ -8,6 +8,7 @@ use sensorium_bundle::{Bundle, Predictor};
 use sensorium_core::Seed;
 use sensorium_metrics::Statistics;
 use sensorium_modality::pipeline::DEFAULT_CACHE_BYTES;
+use sensorium_table::Table;
 use sensorium_train::{
     Begin, Checkpoint, Earlier, EpochTime, FrozenInputs, History, Outcome, Plan, Readable,
     RunFolder, RunIdentity, TrainError, Training, report,
@@ -15,7 +16,7 @@ use sensorium_train::{
 use serde_json::{Value, json};
 
 use super::read_config::read_config;
-use super::{INTERRUPTED, left_out, note, note_subsets, predict, print, read_table};
+use super::{INTERRUPTED, bundle_path, left_out, note, note_subsets, predict, print, read_table};
 use crate::arguments::TrainArguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -73,21 +74,9 @@ pub(super) fn run(
     let list = folder.path().join(left_out::FILE);
     left_out::write(&list, &readable.left_out, arguments.on_error.on_error)?;
     tell(Some(&list));
-    let splits = training.splits();
-    let unseen = [("validation", &splits.validation), ("test", &splits.test)];
-    let unseen = unseen
-        .into_iter()
-        .flat_map(|(which, rows)| remarks::of_unseen(&readable.unseen, &plan.config, rows, which));
-    let remarks = remarks::of_config(&plan.config).into_iter();
-    let remarks = remarks
-        .chain(remarks::of_rows(&plan, &table, &readable))
-        .chain(columns::remarks(&plan.config, &table))
-        .chain(remarks::of_watched(&plan.config, training.watched()))
-        .chain(unseen);
-    let remarks: Vec<String> = remarks.collect();
     progress.suspended(|| {
-        for remark in &remarks {
-            note(remark);
+        for remark in remarks_before(&plan, &table, &readable, &training) {
+            note(&remark);
         }
         note(&announcement(&plan, &training, &folder));
     });
@@ -150,7 +139,7 @@ fn run_name(arguments: &TrainArguments) -> String {
 
 /// A run that is finished needs nothing more, and a loop that resumes until nothing fails ends.
 fn finished(plan: &Plan, path: &Path) -> Result<ExitCode, Failure> {
-    let bundle = path.join("model.safetensors");
+    let bundle = bundle_path(path);
     if Bundle::open(&bundle)?.config != plan.config {
         return Err(TrainError::OtherRun { path: bundle, what: "config or seed" }.into());
     }
@@ -173,6 +162,27 @@ fn folder(
         note("no checkpoint was written yet; this run starts from the beginning");
     }
     Ok((folder, Begin::Anew))
+}
+
+/// What a person should know before the first epoch.
+fn remarks_before(
+    plan: &Plan,
+    table: &Table,
+    readable: &Readable,
+    training: &Training<'_>,
+) -> Vec<String> {
+    let (config, splits) = (&plan.config, training.splits());
+    let unseen = [("validation", &splits.validation), ("test", &splits.test)];
+    let unseen = unseen
+        .into_iter()
+        .flat_map(|(which, rows)| remarks::of_unseen(&readable.unseen, config, rows, which));
+    let remarks = remarks::of_config(config).into_iter();
+    remarks
+        .chain(remarks::of_rows(plan, table, readable))
+        .chain(columns::remarks(config, table))
+        .chain(remarks::of_watched(config, training.watched()))
+        .chain(unseen)
+        .collect()
 }
 
 fn announcement(plan: &Plan, training: &Training<'_>, folder: &RunFolder) -> String {

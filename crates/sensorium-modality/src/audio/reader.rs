@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind, Read, Seek};
 use std::ops::Range;
 
+use sensorium_core::guard::guarded;
 use symphonia::core::audio::{Channels, GenericAudioBufferRef};
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
@@ -27,7 +28,6 @@ use super::name;
 use super::opened::Opened;
 use super::opus::{self, OpusDecoder};
 use super::vorbis::VorbisDecoders;
-use crate::guard::guarded;
 
 /// The most packets without sound (of a video track, or empty) that a file may have in a row.
 const MAX_SILENT_PACKETS: usize = 100_000;

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_share_is_given_back_by_a_decoder_that_panics() {
         let budget = Budget::new(10);
-        let panicked = crate::guard::guarded(|| {
+        let panicked = sensorium_core::guard::guarded(|| {
             let _share = budget.share(10);
             panic!("damaged");
         });

@@ -6,6 +6,7 @@ use std::io::{Cursor, ErrorKind};
 use image::error::ImageError;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use sensorium_core::guard::guarded;
 
 use super::budget::share;
 use super::color::opaque_rgb;
@@ -15,7 +16,6 @@ use super::format::{description_of, format_of};
 use super::jpeg::{JpegFile, Reduction};
 use super::picture::Picture;
 use super::png;
-use crate::guard::guarded;
 
 /// The largest file that is read, in bytes: 64 MiB.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;

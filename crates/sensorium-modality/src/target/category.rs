@@ -100,6 +100,10 @@ impl Target for Category {
     fn class_of(&self, label: &str) -> Option<usize> {
         self.classes.place(label)
     }
+
+    fn unseen(&self, cell: &Cell<'_>) -> Option<String> {
+        self.classes.unseen(cell)
+    }
 }
 
 #[cfg(test)]

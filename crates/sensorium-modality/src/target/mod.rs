@@ -25,6 +25,11 @@ pub enum Truth {
 }
 
 impl Truth {
+    /// Whether the cell holds a truth that train knows: one that counts.
+    pub const fn is_known(&self) -> bool {
+        matches!(self, Self::Class(_) | Self::Number(_))
+    }
+
     /// The class, where the cell holds one that train knows.
     pub const fn class(&self) -> Option<usize> {
         match self {
@@ -92,6 +97,13 @@ pub trait Target: Sized + Send + Sync + Serialize + DeserializeOwned {
     /// The index of a class, which may be spelled in another way; `None` where train lacks it.
     fn class_of(&self, label: &str) -> Option<usize> {
         let _ = label;
+        None
+    }
+
+    /// The cell's label where train does not hold it; `None` for what has no labels. The default is
+    /// for what has none.
+    fn unseen(&self, cell: &Cell<'_>) -> Option<String> {
+        let _ = cell;
         None
     }
 
@@ -218,6 +230,11 @@ macro_rules! targets {
             /// The index of a class, which may be spelled in another way; `None` where train lacks it.
             pub fn class_of(&self, label: &str) -> Option<usize> {
                 match self { $(Self::$target(target) => target.class_of(label),)+ }
+            }
+
+            /// The cell's label where train does not hold it; `None` for what has no labels.
+            pub fn unseen(&self, cell: &Cell<'_>) -> Option<String> {
+                match self { $(Self::$target(target) => target.unseen(cell),)+ }
             }
 
             /// The mean of the train rows in the column's unit; `None` but for a number.

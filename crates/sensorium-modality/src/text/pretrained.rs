@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use sensorium_core::ConfigError;
 use sensorium_core::config::in_range;
+use sensorium_core::guard::guarded;
 use sensorium_table::regular::read_text_within;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,7 +22,6 @@ use tokenizers::{
 use super::config::TruncationSide;
 use super::tokenizer_json;
 use crate::MAX_VOCABULARY;
-use crate::guard::guarded;
 
 /// Texts that every tokenizer has to survive, so that a file which survives none is refused before
 /// any row is read.

@@ -4,7 +4,6 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use arrow_ipc::reader::FileDecoder;
 use arrow_ipc::{Block, MessageHeader, root_as_message};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, TimeUnit};
 use sensorium_core::ColumnName;
+use sensorium_core::guard::guarded;
 
 use super::carried::Carried;
 use super::parquet::{Reading, is_read};
@@ -33,7 +33,7 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 pub(super) fn read(source: &Source<'_>) -> Result<Content, TableError> {
     let (path, file) = (source.path, source.file()?);
     // The decoders index by numbers from the file. Nothing that was being built outlives a panic.
-    catch_unwind(AssertUnwindSafe(|| read_file(source, file)))
+    guarded(|| read_file(source, file))
         .unwrap_or_else(|_| Err(damaged(path, &"its messages contradict each other")))
 }
 

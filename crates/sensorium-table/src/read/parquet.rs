@@ -7,7 +7,6 @@
 //! often hold columns that no one asks for.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,6 +28,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use sensorium_core::ColumnName;
+use sensorium_core::guard::guarded;
 use serde_json::Value;
 
 use super::carried::{self, Carried};
@@ -52,7 +52,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Content, TableError> {
     let (path, file) = (source.path, source.file()?);
     // The decoders index by numbers from the file: on some altered files they panic. Nothing that
     // was being built outlives the panic.
-    catch_unwind(AssertUnwindSafe(|| read_file(source, &file)))
+    guarded(|| read_file(source, &file))
         .unwrap_or_else(|_| Err(damaged(path, &"its pages contradict each other")))
 }
 

@@ -1,8 +1,8 @@
 //! What stands between a decoder and the run.
 //!
 //! Decoders are other people's code, and what they are given comes from outside: an `assert!` on the
-//! data of one file must cost its row, not the run. So every decoder of pictures and sounds is
-//! called through [`guarded`], which turns a panic into a value.
+//! data of one file must cost its row, not the run. So decoders of pictures,
+//! sounds, tokenizers and tables are called through [`guarded`], which turns a panic into a value.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -16,7 +16,11 @@ thread_local! {
 /// Runs `decode`, and gives what its panic said where it panics, with nothing printed.
 ///
 /// What `decode` borrows mutably may be left half changed: it is to be dropped then.
-pub(crate) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+///
+/// What the panic said, in one line.
+pub fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, String> {
     keep_guarded_panics_quiet();
     let was_guarded = IS_GUARDED.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(decode));
